@@ -1,0 +1,1 @@
+"""The proof catalogue: rows, regions, vocabulary, linking, search and decisions. Imports nothing of ours."""

@@ -1,0 +1,279 @@
+"""From what a question names to what the catalogue says of it: one recipe, one step a function.
+
+The order of the steps is the truth table: a row for this proof and this matter in the nearest region; else the rows
+that hold whatever the matter; else one short question back; else *not listed*; and where nothing was recognised, *unknown*.
+A row of another province or of another city never answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from .linker import Links, Mention
+from .regions import Region
+from .requirement import Requirement
+from .store import Catalogue
+from .vocabulary import Term
+
+# Cosines of the sentence encoder lie close together; these were set on the development half of the evaluation sets.
+NEAR = 0.905  # a row this near may be offered although its names were not said
+SURE = 0.93  # a row this near is the one meant where its proof was named and nothing speaks against it
+CHOICES = 5  # buttons that a question back may have
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question to the catalogue: what it names, where it is asked, and what it wants to know."""
+
+    links: Links
+    region: str | None = None
+    wants: str = "ask_need_proof"
+    near: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def proofs(self) -> list[Term]:
+        return [m.term for m in self.links.proofs]
+
+    @property
+    def matters(self) -> list[Term]:
+        return [m.term for m in self.links.matters if not m.term.generic]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the catalogue says.
+
+    `kind`: answer (rows are the verdicts, one a question) · list (the rows of a matter) · ask_matter, ask_region, ask_which
+    (rows are what may be meant) · rule (a general rule) · not_listed (rows are the nearest related ones) · unknown.
+    """
+
+    kind: str
+    rows: tuple[Requirement, ...] = ()
+    generic: bool = False  # the row holds whatever the matter; the named matter itself is not listed
+    proof: Term | None = None
+    matter: Term | None = None
+
+
+Step = Callable[["Case"], "Decision | None"]
+
+
+class Case:
+    """A question with the catalogue at hand; the steps below share it."""
+
+    def __init__(self, catalogue: Catalogue, question: Question):
+        self.catalogue = catalogue
+        self.question = question
+        self.links = question.links
+        self.chain = catalogue.regions.chain(question.region)
+        self.home = catalogue.regions.home
+
+    def holds(self, row: Requirement) -> bool:
+        """Return whether the row's region is the asker's own, or one above it."""
+        return row.region_code in self.chain
+
+    def local(self, row: Requirement) -> bool:
+        """Return whether the row may hold once the asker says where in the province they are."""
+        return self.question.region is None and row.region_code[:2] == self.home[:2] and not self.holds(row)
+
+    def rows(self, ids: Iterable[str]) -> list[Requirement]:
+        """Return the rows of `ids` that can be answers at all, general rules left out."""
+        found = (self.catalogue.rows[i] for i in dict.fromkeys(ids))
+        return [r for r in found if r.kind != "general_rule" and (self.holds(r) or self.local(r))]
+
+    def score(self, row: Requirement) -> float:
+        """Return how well a row fits the sentence, for ordering only."""
+        near = max(0.0, self.question.near.get(row.id, 0.0) - 0.8) * 5
+        alias = self.links.rows.get(row.id, 0) / 8
+        named = (
+            sum(m.weight for m in (*self.links.proofs, *self.links.matters) if row.id in m.term.requirements)
+            / 8
+        )
+        return near + alias + named
+
+    def ranked(self, rows: Iterable[Requirement]) -> list[Requirement]:
+        """Return rows best first; a row whose basis loses a conflict comes after the one that prevails."""
+        rows = list(rows)
+        losers = {r.id for r in rows if self.catalogue.prevails.get(r.id, r.id) != r.id}
+        return sorted(rows, key=lambda r: (r.id in losers, -self.score(r)))
+
+    def nearest(self, rows: list[Requirement]) -> list[Requirement]:
+        """Return the rows of the smallest region among those that hold, best first; a prevailing basis beats a nearer one."""
+        held = [r for r in rows if self.holds(r)]
+        winners = {self.catalogue.prevails[r.id] for r in held if r.id in self.catalogue.prevails}
+        prevailing = [r for r in held if r.id in winners]
+        if prevailing:
+            others = [r for r in held if r.id not in self.catalogue.prevails]
+            held = prevailing + others
+        if not held:
+            return []
+        closest = min(self.chain.index(r.region_code) for r in held)
+        return self.ranked(r for r in held if self.chain.index(r.region_code) == closest)
+
+
+def decide(catalogue: Catalogue, question: Question) -> Decision:
+    """Return what the catalogue says to `question`. Never raises for any content of the question."""
+    case = Case(catalogue, question)
+    for step in STEPS:
+        decision = step(case)
+        if decision is not None:
+            return decision
+    return Decision("unknown")
+
+
+def general_rule(case: Case) -> Decision | None:
+    """A rule that holds whatever the proof, called by its own name and by nothing longer."""
+    named = [case.catalogue.rows[i] for i in case.links.rows if case.catalogue.rows[i].kind == "general_rule"]
+    named = [r for r in named if case.holds(r) or case.local(r)]
+    longest = max((m.weight for m in case.links.proofs), default=0)
+    named = [r for r in named if case.links.rows[r.id] > longest]
+    if named and not case.question.matters:
+        return Decision("rule", (max(named, key=lambda r: case.links.rows[r.id]),))
+    return None
+
+
+def proof_and_matter(case: Case) -> Decision | None:
+    """The proof and the matter are both named, and a row is about just these two."""
+    answers: list[Requirement] = []
+    elsewhere: list[Requirement] = []
+    for proof in case.links.proofs:
+        rows = _pair_rows(case, proof)
+        best = case.nearest(rows)
+        if best:
+            if best[0] not in answers:
+                answers.append(best[0])
+        else:
+            elsewhere += [r for r in rows if case.local(r)]
+    if answers:
+        return Decision("answer", tuple(answers[:2]))
+    if elsewhere:
+        return Decision("ask_region", tuple(case.ranked(elsewhere)[:CHOICES]))
+    return None
+
+
+def _pair_rows(case: Case, proof: Mention) -> list[Requirement]:
+    own = set(proof.term.requirements)
+    pairs: list[Requirement] = []
+    for matter in case.links.matters:
+        if not matter.term.generic:
+            pairs += [r for r in case.rows(i for i in matter.term.requirements if i in own) if r not in pairs]
+    if not case.question.matters:
+        # 教师无犯罪证明 names proof and matter in one word, longer than any name of the proof alone.
+        pairs = [
+            r
+            for r in case.rows(i for i in case.links.rows if i in own)
+            if case.links.rows[r.id] > proof.weight
+        ]
+        pairs = pairs if len(pairs) == 1 else []
+    return pairs
+
+
+def whatever_the_matter(case: Case) -> Decision | None:
+    """A row that holds for every matter, where the sentence names the issuer that may not issue it."""
+    for proof in case.question.proofs:
+        rows = [r for r in case.rows(proof.requirements) if case.catalogue.generic(r.id) and case.holds(r)]
+        by_issuer = [r for r in rows if r.status in case.links.issuers]
+        if by_issuer and len(case.links.issuers) == 1:
+            return Decision(
+                "answer", (case.ranked(by_issuer)[0],), generic=bool(case.question.matters), proof=proof
+            )
+    return None
+
+
+def issuer_wanted(case: Case) -> Decision | None:
+    """Where is it issued: a row that says who, preferring those that hold for the most matters."""
+    if case.question.wants != "ask_where_issue" or not case.question.proofs or case.question.matters:
+        return None
+    rows = [r for r in case.rows(case.question.proofs[0].requirements) if case.holds(r)]
+    retained = [r for r in rows if r.verdict_kind == "retained"]
+    generic = [r for r in rows if case.catalogue.generic(r.id)]
+    if len(retained) == 1:
+        return Decision("answer", (retained[0],), proof=case.question.proofs[0])
+    best = case.ranked(retained) or case.ranked(generic)
+    if best and (len(best) == 1 or case.score(best[0]) - case.score(best[1]) > 0.15):
+        return Decision("answer", (best[0],), proof=case.question.proofs[0])
+    if rows:
+        return Decision(
+            "ask_matter",
+            tuple((case.ranked(retained) + case.ranked(r for r in rows if r not in retained))[:CHOICES]),
+            proof=case.question.proofs[0],
+        )
+    return None
+
+
+def proof_without_row(case: Case) -> Decision | None:
+    """Proof and matter are both known and no row joins them: say so, with what stands nearest."""
+    if not case.question.proofs or not case.question.matters:
+        return None
+    proof, matter = case.question.proofs[0], case.question.matters[0]
+    rows = case.rows(i for p in case.question.proofs for i in p.requirements)
+    near = [r for r in rows if case.question.near.get(r.id, 0) >= NEAR or case.catalogue.generic(r.id)]
+    if near:
+        return Decision("ask_which", tuple(case.ranked(near)[:CHOICES]), proof=proof, matter=matter)
+    return Decision(
+        "not_listed", tuple(case.ranked(case.rows(matter.requirements))[:3]), proof=proof, matter=matter
+    )
+
+
+def proof_only(case: Case) -> Decision | None:
+    """Only the proof is named: its one row, or which matter it is for."""
+    if not case.question.proofs:
+        return None
+    proof = case.question.proofs[0]
+    rows = case.rows(i for p in case.question.proofs for i in p.requirements)
+    if not rows:
+        return Decision("not_listed", proof=proof)
+    ranked = case.ranked(rows)
+    best = ranked[0]
+    alone = len(rows) == 1 and case.holds(best)
+    if alone and (len(case.links.residue) <= 3 or case.question.near.get(best.id, 0) >= SURE):
+        return Decision("answer", (best,), proof=proof)
+    return Decision("ask_matter", tuple(ranked[:CHOICES]), proof=proof)
+
+
+def matter_only(case: Case) -> Decision | None:
+    """Only the matter is named: all its proofs, nearest in meaning first."""
+    if not case.question.matters:
+        return None
+    rows: list[Requirement] = []
+    for matter in case.question.matters:
+        rows += [r for r in case.rows(matter.requirements) if r not in rows]
+    matter = case.question.matters[0]
+    if not rows:
+        return Decision("not_listed", matter=matter)
+    held = [r for r in rows if case.holds(r)]
+    if not held:
+        return Decision("ask_region", tuple(case.ranked(rows)[:CHOICES]), matter=matter)
+    return Decision("list", tuple(case.ranked(_best_of_conflicts(case, held))), matter=matter)
+
+
+def _best_of_conflicts(case: Case, rows: list[Requirement]) -> list[Requirement]:
+    ids = {r.id for r in rows}
+    return [r for r in rows if case.catalogue.prevails.get(r.id, r.id) not in ids - {r.id}]
+
+
+def meaning(case: Case) -> Decision | None:
+    """Nothing is named, but the sentence is near to rows in meaning: ask whether one of them is meant."""
+    ranked = case.ranked(
+        case.rows(i for i, s in case.question.near.items() if s >= NEAR and i in case.catalogue.rows)
+    )
+    if ranked:
+        return Decision("ask_which", tuple(ranked[:4]))
+    return Decision("not_listed") if case.links.says_paper else None
+
+
+STEPS: list[Step] = [
+    general_rule,
+    proof_and_matter,
+    whatever_the_matter,
+    issuer_wanted,
+    proof_without_row,
+    proof_only,
+    matter_only,
+    meaning,
+]
+
+
+def place(catalogue: Catalogue, code: str | None) -> Region | None:
+    """Return the region of `code`, or None where none was given or it is unknown."""
+    return catalogue.regions.get(code) if code and code in catalogue.regions else None

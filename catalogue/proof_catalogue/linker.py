@@ -1,0 +1,161 @@
+"""Finds proof, matter, region and issuer in a sentence, with spaCy's PhraseMatcher, cues and mended spelling."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from .regions import Region, Regions
+from .requirement import Requirement
+from .spelling import Speller
+from .text import canonical
+from .vocabulary import Term
+
+# Who is said to issue or stamp the paper; decides between the wrong-issuer rows.
+_ISSUERS = {
+    "not_issued_by_village": re.compile(
+        r"村里|村委|村民委员会|居委|居民委员会|社区|村干部|村上|大队|小区盖章|街道盖章|村书记|书记盖章"
+    ),
+    "not_issued_by_police": re.compile(r"派出所|公安|警察|户籍民警|民警|户籍科|警务"),
+}
+_PAPER = re.compile(r"证明|公证|声明|证件|[\u4e00-\u9fff]证(?![书件据])|凭证|材料|盖章|开个?单|报告|复印件")
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A term found in a sentence: which characters say it, and how (name, cue or row)."""
+
+    term: Term
+    start: int
+    end: int
+    how: str
+    covered: frozenset[int] = field(repr=False)
+
+    @property
+    def weight(self) -> int:
+        """How many characters of the sentence say so."""
+        return len(self.covered)
+
+
+@dataclass(frozen=True)
+class Links:
+    """What a sentence names. `text` is the canonical, mended sentence; all offsets are in it."""
+
+    text: str
+    proofs: tuple[Mention, ...] = ()
+    matters: tuple[Mention, ...] = ()
+    rows: dict[str, int] = field(default_factory=dict)  # row id → characters of the longest own alias found
+    regions: tuple[tuple[Region, int, int], ...] = ()
+    issuers: tuple[str, ...] = ()
+    says_paper: bool = False
+
+    @property
+    def region(self) -> Region | None:
+        """The place the sentence is about: the last one named."""
+        return self.regions[-1][0] if self.regions else None
+
+    @property
+    def residue(self) -> str:
+        """What is left of the sentence when names, places and small words are taken out."""
+        gone = {i for m in (*self.proofs, *self.matters) for i in m.covered}
+        gone |= {i for _, start, end in self.regions for i in range(start, end)}
+        left = "".join(" " if i in gone else c for i, c in enumerate(self.text))
+        return re.sub(r"\s+", " ", _SMALL.sub(" ", left)).strip()
+
+
+_SMALL = re.compile(
+    r"[^\u4e00-\u9fffa-z0-9]|请问|你好|您好|现在|还要不要|要不要|需不需要|用不用|是不是|是否|需要|还要|必须|一定|怎么办|怎么|怎样|咋办|咋|哪里|哪儿|哪个|哪些|什么|啥|"
+    r"可以|能不能|可不可以|吗|呢|吧|啊|呀|嘛|伐|么|咧|呗|不|没有|没|有|的|了|要|去|来|给|到|在|和|跟|或|把|被|让|叫|说|我|你|他|她|们|俺|咱|这|那|个|张|份|些|里|上|下|就|都|也|还|又|再|才|会|能|得|该|用|拿|交|带|开|办|出|证明|材料|手续|单位|一下|一个|时候|想|问|知道|办理|申请|提供|提交|出具|盖章"
+)
+
+
+class Linker:
+    """Matches the vocabulary against sentences; built once, safe to share between threads."""
+
+    def __init__(self, terms: list[Term], requirements: list[Requirement], regions: Regions):
+        import spacy
+        from spacy.matcher import PhraseMatcher
+
+        self._regions = regions
+        self._terms = {(t.kind, t.name): t for t in terms}
+        self._cued = [(t, cue) for t in terms for cue in t.cues]
+        self._nlp = spacy.blank("zh")
+        self._matcher = PhraseMatcher(self._nlp.vocab)
+        for term in terms:
+            for name in term.names:
+                self._add(f"{term.kind}\t{term.name}", name)
+        for row in requirements:
+            for alias in {canonical(a) for a in (row.proof, *row.aliases)}:
+                self._add(f"row\t{row.id}", alias)
+        self._speller = Speller(self._words(terms))
+
+    def _add(self, key: str, phrase: str) -> None:
+        if len(phrase) >= 2:
+            self._matcher.add(key, [self._nlp.make_doc(phrase)])
+
+    @staticmethod
+    def _words(terms: list[Term]) -> set[str]:
+        import jieba
+
+        words: set[str] = set()
+        for term in terms:
+            for name in term.names:
+                words.add(name)
+                words.update(jieba.cut(name))
+            for cue in term.cues:
+                words.update(w for part in cue for w in part)
+        return {w for w in words if len(w) > 1}
+
+    def mend(self, text: str) -> str:
+        """Return the canonical form of `text` with homophones and pinyin of catalogue words mended."""
+        return self._speller.mend(canonical(text))
+
+    def link(self, text: str) -> Links:
+        """Return what `text` names. Any text is accepted; nothing found gives empty links."""
+        mended = self.mend(text)
+        doc = self._nlp.make_doc(mended)
+        mentions: list[Mention] = []
+        rows: dict[str, int] = {}
+        for key, first, last in self._matcher(doc):
+            kind, name = self._nlp.vocab.strings[key].split("\t")
+            start, end = doc[first].idx, doc[last - 1].idx + len(doc[last - 1])
+            if kind == "row":
+                rows[name] = max(rows.get(name, 0), end - start)
+            else:
+                mentions.append(
+                    Mention(self._terms[kind, name], start, end, "name", frozenset(range(start, end)))
+                )
+        mentions += self._cues(mended)
+        return Links(
+            text=mended,
+            proofs=_widest([m for m in mentions if m.term.kind == "proof"]),
+            matters=_widest([m for m in mentions if m.term.kind == "matter"]),
+            rows=rows,
+            regions=tuple(self._regions.find(mended)),
+            issuers=tuple(k for k, pattern in _ISSUERS.items() if pattern.search(mended)),
+            says_paper=bool(_PAPER.search(mended)),
+        )
+
+    def _cues(self, text: str) -> list[Mention]:
+        found = []
+        for term, cue in self._cued:
+            covered: set[int] = set()
+            for part in cue:
+                at = next(((text.find(a), len(a)) for a in part if a in text), None)
+                if at is None:
+                    break
+                covered.update(range(at[0], at[0] + at[1]))
+            else:
+                found.append(Mention(term, min(covered), max(covered) + 1, "cue", frozenset(covered)))
+        return found
+
+
+def _widest(mentions: list[Mention]) -> tuple[Mention, ...]:
+    """Keep of each term its widest mention, and drop mentions whose characters a wider one says too."""
+    best: dict[str, Mention] = {}
+    for mention in mentions:
+        held = best.get(mention.term.name)
+        if held is None or (mention.weight, mention.how == "name") > (held.weight, held.how == "name"):
+            best[mention.term.name] = mention
+    kept = [m for m in best.values() if not any(m.covered < other.covered for other in best.values())]
+    return tuple(sorted(kept, key=lambda m: (m.start, -m.weight)))

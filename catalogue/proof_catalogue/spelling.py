@@ -1,0 +1,127 @@
+"""Mending homophones and pinyin (户藉 → 户籍, wufanzui → 无犯罪) against the catalogue's own words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+# Southern speakers and voice input mix these; they are equal when words are compared.
+_FOLD = [("zh", "z"), ("ch", "c"), ("sh", "s"), ("ing", "in"), ("eng", "en"), ("ang", "an")]
+_HAN = re.compile(r"[\u4e00-\u9fff]+")
+_LATIN = re.compile(r"[a-z][a-z' ]*[a-z]")
+# Small words of a question, for messages typed in pinyin; the key is folded.
+_PARTICLES = {
+    "yao": "要", "ma": "吗", "kai": "开", "ban": "办", "qu": "去", "na": "哪", "li": "里", "hai": "还", "bu": "不",
+    "wo": "我", "de": "的", "you": "有", "mei": "没", "zen": "怎", "me": "么", "san": "上", "xu": "需", "sui": "谁", "xue": "学", "xian": "想",
+}  # fmt: skip
+
+
+def fold(syllable: str) -> str:
+    """Return a pinyin syllable with the sounds merged that are commonly confused."""
+    for whole, merged in _FOLD:
+        syllable = syllable.replace(whole, merged)
+    return syllable
+
+
+def syllables(text: str) -> list[str]:
+    """Return one folded syllable a character of `text`; characters without a reading stand for themselves."""
+    from pypinyin import lazy_pinyin
+
+    return [fold(s) for s in lazy_pinyin(text, errors=list)]
+
+
+class Speller:
+    """Replaces runs that sound like a catalogue word by that word, one character for one."""
+
+    MIN_COMMON = 20
+
+    def __init__(self, words: Iterable[str]):
+        self._words: dict[tuple[str, ...], str] = {}
+        self._known: set[str] = set()
+        self._syllables: set[str] = set()
+        for word in sorted(set(words), key=lambda w: (-len(w), w)):
+            if 2 <= len(word) <= 8 and _HAN.fullmatch(word):
+                key = tuple(syllables(word))
+                self._words.setdefault(key, word)
+                self._known.add(word)
+                self._syllables.update(key)
+        self._syllables.update(_PARTICLES)
+        self._longest = max((len(k) for k in self._words), default=0)
+
+    def mend(self, text: str) -> str:
+        """Return `text` with homophones of catalogue words mended; the length stays where there is no pinyin in it."""
+        if _LATIN.search(text):
+            text = _LATIN.sub(lambda m: self._from_pinyin(m.group()), text)
+        return _HAN.sub(lambda m: self._mend_run(m.group()), text)
+
+    def _mend_run(self, run: str) -> str:
+        import jieba
+
+        borders, at = {0}, 0
+        common: list[tuple[int, int]] = []
+        for token in jieba.cut(run):
+            if len(token) > 1 and (jieba.dt.FREQ.get(token) or 0) >= self.MIN_COMMON:
+                common.append((at, at + len(token)))
+            at += len(token)
+            borders.add(at)
+        sounds = syllables(run)
+        if len(sounds) != len(run):
+            return run
+        made, start = list(run), 0
+        while start < len(run):
+            step = 1
+            for size in range(min(self._longest, len(run) - start), 1, -1):
+                window = run[start : start + size]
+                if window in self._known:
+                    step = size
+                    break
+                word = self._words.get(tuple(sounds[start : start + size]))
+                if not word or not self._plausible(window, word):
+                    continue
+                end = start + size
+                whole = start in borders and end in borders
+                # A common word inside may be half of the slip (公鸡|金), but never all of it nor cut by it.
+                if whole and (start, end) not in common:
+                    made[start:end] = word
+                    step = size
+                    break
+            start += step
+        return "".join(made)
+
+    @staticmethod
+    def _plausible(window: str, word: str) -> bool:
+        same = sum(a == b for a, b in zip(window, word, strict=True))
+        return same >= (1 if len(word) <= 3 else len(word) // 2)
+
+    def _from_pinyin(self, run: str) -> str:
+        parts: list[str] = []
+        for piece in re.split(r"[' ]+", run):
+            cut = self._cut(piece)
+            if cut is None:
+                return run
+            parts += cut
+        made, at = [], 0
+        while at < len(parts):
+            for size in range(min(self._longest, len(parts) - at), 0, -1):
+                key = tuple(parts[at : at + size])
+                word = self._words.get(key) if size > 1 else _PARTICLES.get(key[0])
+                if word:
+                    made.append(word)
+                    at += size
+                    break
+            else:
+                made.append(parts[at])
+                at += 1
+        return "".join(made) if any(_HAN.match(m) and len(m) > 1 for m in made) else run
+
+    def _cut(self, piece: str) -> list[str] | None:
+        """Cut letters into folded syllables that the catalogue's words know, longest first with backtracking."""
+        if not piece:
+            return []
+        for size in range(min(6, len(piece)), 0, -1):
+            syllable = fold(piece[:size])
+            if syllable in self._syllables:
+                rest = self._cut(piece[size:])
+                if rest is not None:
+                    return [syllable, *rest]
+        return None

@@ -1,0 +1,51 @@
+"""Cleaning of what people type: one form for the linker, the search and the wire."""
+
+from __future__ import annotations
+
+import functools
+import re
+import unicodedata
+
+# Controls, zero-width and bidirectional marks, variation selectors, private use: invisible, sometimes hostile.
+_HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn"}
+_SPACES = re.compile(r"\s+")
+_REPEATS = re.compile(r"([^\w\s])\1{2,}")
+_EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\ufe0f\u20e3]")
+
+
+def clean(text: str) -> str:
+    """Return `text` in NFKC, without invisible characters, with single spaces and no run of three equal marks."""
+    kept = [
+        c
+        for c in unicodedata.normalize("NFKC", text)
+        if c in "\n\t" or unicodedata.category(c) not in _HIDDEN
+    ]
+    return _REPEATS.sub(r"\1\1", _SPACES.sub(" ", "".join(kept))).strip()
+
+
+@functools.lru_cache(maxsize=1)
+def _converter():
+    from opencc import OpenCC
+
+    return OpenCC("t2s")
+
+
+def simplify(text: str) -> str:
+    """Return `text` with traditional characters made simplified, one character for one."""
+    made = _converter().convert(text)
+    return made if len(made) == len(text) else text
+
+
+def canonical(text: str) -> str:
+    """Return the form that names are compared in: cleaned, simplified, lower case, emoji as spaces (same length as `clean`)."""
+    return _EMOJI.sub(" ", simplify(clean(text))).lower()
+
+
+def index_terms(text: str) -> str:
+    """Return `text` cut for FTS5, space-joined: jieba's search words and all pairs of neighbouring characters."""
+    import jieba
+
+    compact = re.sub(r"[^\w]", "", canonical(text))
+    words = [w for w in jieba.cut_for_search(compact) if w.strip()]
+    pairs = [compact[i : i + 2] for i in range(len(compact) - 1)]
+    return " ".join(dict.fromkeys(words + pairs))

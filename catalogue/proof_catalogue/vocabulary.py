@@ -1,0 +1,84 @@
+"""What citizens call proofs and matters: names, aliases and cues, read from `proofs.yml` and `matters/*.yml`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .errors import CatalogueError
+from .text import canonical
+
+
+@dataclass(frozen=True)
+class Term:
+    """A proof or a matter as citizens know it.
+
+    `kind` is proof or matter; `cues` are wordings whose parts must all occur, each part a tuple of alternatives;
+    `requirements` are the rows it belongs to, none where the catalogue has no row for it.
+    """
+
+    kind: str
+    name: str
+    aliases: tuple[str, ...]
+    cues: tuple[tuple[tuple[str, ...], ...], ...]
+    requirements: tuple[str, ...]
+    generic: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every wording that says this term by itself."""
+        return () if self.generic else tuple(dict.fromkeys((self.name, *self.aliases)))
+
+
+def _cue(pattern: str, where: str) -> tuple[tuple[str, ...], ...]:
+    parts = tuple(tuple(filter(None, (canonical(a) for a in part.split("/")))) for part in pattern.split("+"))
+    if not all(parts):
+        raise CatalogueError(f"{where}: the cue {pattern!r} has an empty part")
+    return parts
+
+
+def _term(kind: str, entry: Any, where: str) -> Term:
+    if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+        raise CatalogueError(f"{where}: an entry without a name")
+    where = f"{where}, {entry['name']}"
+    unknown = set(entry) - {"name", "aliases", "cues", "requirements", "generic"}
+    if unknown:
+        raise CatalogueError(f"{where}: unknown field {sorted(unknown)[0]!r}")
+    for name in ("aliases", "cues", "requirements"):
+        values = entry.get(name) or []
+        if not isinstance(values, list) or not all(isinstance(v, str) and v.strip() for v in values):
+            raise CatalogueError(f"{where}: {name} must be a list of texts")
+    return Term(
+        kind=kind,
+        name=entry["name"],
+        aliases=tuple(canonical(a) for a in entry.get("aliases") or []),
+        cues=tuple(_cue(c, where) for c in entry.get("cues") or []),
+        requirements=tuple(entry.get("requirements") or []),
+        generic=bool(entry.get("generic", False)),
+    )
+
+
+def _read(kind: str, paths: Iterable[Path]) -> list[Term]:
+    terms: dict[str, Term] = {}
+    for path in paths:
+        try:
+            entries = yaml.safe_load(path.read_text(encoding="utf-8")) or []
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise CatalogueError(f"{path.name}: cannot be read ({error})") from None
+        if not isinstance(entries, list):
+            raise CatalogueError(f"{path.name}: must be a list")
+        for entry in entries:
+            term = _term(kind, entry, path.name)
+            if term.name in terms:
+                raise CatalogueError(f"{path.name}: {term.name} stands twice")
+            terms[term.name] = term
+    return list(terms.values())
+
+
+def read_terms(data: Path) -> list[Term]:
+    """Read all terms below the folder `data`. Raises CatalogueError naming file and entry on the first fault."""
+    return _read("proof", [data / "proofs.yml"]) + _read("matter", sorted((data / "matters").glob("*.yml")))
