@@ -70,33 +70,29 @@ def safe_document(url: Optional[str]) -> Optional[str]:
     return safe_url(url)
 
 
-LIST_LINE = re.compile(r"^(?:[·•▪*]|[-–—]\s|(\d{1,2})(?:[、))]|[..](?!\d)))\s*(?=\S)")
+LIST_LINE = re.compile(r"^(?:[·•▪*]|[-–—]\s|(\d{1,2})(?:[\u3001)\uff09]|[.\uff0e](?!\d)))\s*(?=\S)")
 
 
 def blocks(text: str) -> list[dict[str, Any]]:
-    """Plain words as paragraphs and lists: a blank line parts paragraphs, bulleted lines make a list."""
+    """Plain words as drawn: every line a paragraph, neighbouring bulleted or numbered lines one list."""
     out: list[dict[str, Any]] = []
-    for chunk in re.split(r"\n\s*\n", (text or "").strip()):
-        for line in chunk.split("\n"):
-            line = line.strip()
-            if not line:
-                continue
-            marker = LIST_LINE.match(line)
-            if marker:
-                kind, value = ("ol" if marker[1] else "ul"), line[marker.end():]
-            else:
-                kind, value = "p", line
-            if out and out[-1]["kind"] == kind and out[-1]["open"]:
-                out[-1]["lines"].append(value)
-            else:
-                out.append({"kind": kind, "lines": [value], "start": marker and marker[1], "open": True})
-        if out:
-            out[-1]["open"] = out[-1]["kind"] != "p"
+    for line in (text or "").splitlines():
+        line = line.strip()
+        if not line:
+            continue
+        marker = LIST_LINE.match(line)
+        kind = "p" if not marker else "ol" if marker[1] else "ul"
+        value = line[marker.end():] if marker else line
+        if kind != "p" and out and out[-1]["kind"] == kind:
+            out[-1]["lines"].append(value)
+        else:
+            out.append({"kind": kind, "lines": [value], "start": marker and marker[1]})
     return out
 
 
 def _bare(text: str) -> str:
-    return re.sub(r"[\s,,。.;;::、()()《》「」“”\"'!!??·]", "", text)
+    """The letters alone: words compared whatever their punctuation."""
+    return re.sub(r"[\W_]+", "", text)
 
 
 def lead(text: str, card: dict[str, Any]) -> str:
@@ -104,15 +100,16 @@ def lead(text: str, card: dict[str, Any]) -> str:
     shown = [card.get("caution"), card.get("legal_basis")]
     shown += [source.get(key) for source in card.get("sources") or [] for key in ("title", "url", "date")]
     shown_bare = sorted({_bare(str(value)) for value in shown if value}, key=len, reverse=True)
+    labels = words()["labels"]
     kept = []
     for line in (text or "").split("\n"):
-        rest = _bare(line)
+        whole = rest = _bare(line)
         for value in shown_bare:
             rest = rest.replace(value, "") if len(value) >= 4 else rest
-        # what is left of such a line is its label: 依据、来源、请留意 …
-        if rest != _bare(line) and len(rest) <= 16:
-            continue
-        kept.append(line)
+        labelled = re.split("[:\uff1a]", line, maxsplit=1)[0].strip() in labels
+        repeats = rest != whole and len(rest) <= (16 if labelled else 2)
+        if not repeats and not (shown_bare and whole in labels):
+            kept.append(line)
     return "\n".join(kept).strip()
 
 

@@ -83,7 +83,7 @@ class Case:
 
     def score(self, row: Requirement) -> float:
         """Return how well a row fits the sentence, for ordering only."""
-        near = max(0.0, self.question.near.get(row.id, 0.0) - 0.8) * 5
+        near = max(0.0, self.question.near.get(row.id, 0.0) - 0.8) * 10
         alias = self.links.rows.get(row.id, 0) / 8
         named = (
             sum(m.weight for m in (*self.links.proofs, *self.links.matters) if row.id in m.term.requirements)

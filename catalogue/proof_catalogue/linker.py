@@ -126,10 +126,14 @@ class Linker:
                     Mention(self._terms[kind, name], start, end, "name", frozenset(range(start, end)))
                 )
         mentions += self._cues(mended)
+        proofs = _widest([m for m in mentions if m.term.kind == "proof"])
+        # 失业登记 inside 失业登记证明 is the paper's name, not what the citizen wants done.
+        papers = [m.covered for m in proofs if m.how == "name"]
+        matters = [m for m in mentions if m.term.kind == "matter" and not any(m.covered <= p for p in papers)]
         return Links(
             text=mended,
-            proofs=_widest([m for m in mentions if m.term.kind == "proof"]),
-            matters=_widest([m for m in mentions if m.term.kind == "matter"]),
+            proofs=proofs,
+            matters=_apart(_widest(matters)),
             rows=rows,
             regions=tuple(self._regions.find(mended)),
             issuers=tuple(k for k, pattern in _ISSUERS.items() if pattern.search(mended)),
@@ -148,6 +152,11 @@ class Linker:
             else:
                 found.append(Mention(term, min(covered), max(covered) + 1, "cue", frozenset(covered)))
         return found
+
+
+def _apart(mentions: tuple[Mention, ...]) -> tuple[Mention, ...]:
+    """Drop a mention that shares characters with a heavier one: 公积金贷款 is not also a bank loan."""
+    return tuple(m for m in mentions if not any(m.covered & o.covered and o.weight > m.weight for o in mentions))
 
 
 def _widest(mentions: list[Mention]) -> tuple[Mention, ...]:

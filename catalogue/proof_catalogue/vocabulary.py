@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,17 @@ def _term(kind: str, entry: Any, where: str) -> Term:
     )
 
 
+def _merged(one: Term, other: Term) -> Term:
+    """Return one term from two entries of the same name: matters of several sectors are written in several files."""
+    return replace(
+        one,
+        aliases=tuple(dict.fromkeys(one.aliases + other.aliases)),
+        cues=tuple(dict.fromkeys(one.cues + other.cues)),
+        requirements=tuple(dict.fromkeys(one.requirements + other.requirements)),
+        generic=one.generic or other.generic,
+    )
+
+
 def _read(kind: str, paths: Iterable[Path]) -> list[Term]:
     terms: dict[str, Term] = {}
     for path in paths:
@@ -73,9 +84,8 @@ def _read(kind: str, paths: Iterable[Path]) -> list[Term]:
             raise CatalogueError(f"{path.name}: must be a list")
         for entry in entries:
             term = _term(kind, entry, path.name)
-            if term.name in terms:
-                raise CatalogueError(f"{path.name}: {term.name} stands twice")
-            terms[term.name] = term
+            held = terms.get(term.name)
+            terms[term.name] = _merged(held, term) if held else term
     return list(terms.values())
 
 

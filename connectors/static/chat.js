@@ -7,8 +7,7 @@
   var send = document.getElementById("send");
   var region = document.getElementById("region");
   if (!form || !window.fetch || !window.URLSearchParams) return;
-  var busy = false;
-  var composing = false;
+  var busy = false, composing = false;
   var pressed = null; // for browsers without event.submitter
   var calm = window.matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -133,6 +132,7 @@
     if (!words) { box.focus(); return; }
     box.value = "";
     grow();
+    if (window.matchMedia("(pointer: fine)").matches) box.focus(); // on a phone the keyboard would hide the answer
     ask({ message: words }, words, true);
   });
 
