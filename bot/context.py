@@ -10,8 +10,12 @@ from proof_catalogue.linker import Links, Mention
 from proof_catalogue.store import Catalogue
 
 # A follow-up leans on what was said before: 那离婚呢, 宁波也一样吗, 我说的是孩子的.
-_FOLLOW_UP = re.compile(r"^(哦|噢|嗯|好|那|哪|如果|要是|换成|改成|不是|说错|错了|我说的|我是说|我问的)|也一样|一样吗|也要吗|也是吗|也行吗|[呢咧]$|的$|也要|也得|也可以")
-_CORRECTION = re.compile(r"(?:不是|别是|不要)(?P<wrong>[^,。，!?？！ ]{1,14}?)[,，。 ]*(?:是|而是|我(?:是|问的是|说的是|要的是))(?P<right>.+)")
+_FOLLOW_UP = re.compile(
+    r"^(哦|噢|嗯|好|那|哪|如果|要是|换成|改成|不是|说错|错了|我说的|我是说|我问的)|也一样|一样吗|也要吗|也是吗|也行吗|[呢咧]$|的$|也要|也得|也可以"
+)
+_CORRECTION = re.compile(
+    r"(?:不是|别是|不要)(?P<wrong>[^,。，!?？！ ]{1,14}?)[,，。 ]*(?:是|而是|我(?:是|问的是|说的是|要的是))(?P<right>.+)"
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,9 @@ def corrected(text: str) -> str:
     return match.group("right") if match else text
 
 
-def fill(catalogue: Catalogue, links: Links, context: Context, intent: str, profile_region: str | None) -> Filled:
+def fill(
+    catalogue: Catalogue, links: Links, context: Context, intent: str, profile_region: str | None
+) -> Filled:
     """Add to `links` what the conversation already knows, where the message is a follow-up.
 
     The region is the sentence's own, else the conversation's, else the profile's.
@@ -68,9 +74,8 @@ def fill(catalogue: Catalogue, links: Links, context: Context, intent: str, prof
             leans = True
         else:
             return Filled(links, region)
-    terms = {(t.kind, t.name): t for t in catalogue.terms}
-    old_proof = terms.get(("proof", context.proof or ""))
-    old_matter = terms.get(("matter", context.matter or ""))
+    old_proof = catalogue.term.get(("proof", context.proof or ""))
+    old_matter = catalogue.term.get(("matter", context.matter or ""))
     proofs, kept = links.proofs, links.matters
     carried = False
     if not proofs and old_proof:

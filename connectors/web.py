@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import yaml
@@ -47,14 +47,14 @@ def words() -> dict[str, Any]:
     return yaml.safe_load((HERE / "words.yml").read_text(encoding="utf-8"))["web"]
 
 
-@lru_cache(maxsize=None)
+@cache
 def static_url(name: str) -> str:
     """The address of a static file, with its content's hash so that browsers may keep it for good."""
     digest = hashlib.sha256((STATIC_DIR / name).read_bytes()).hexdigest()[:10]
     return f"/static/{name}?v={digest}"
 
 
-def safe_url(url: Optional[str]) -> Optional[str]:
+def safe_url(url: str | None) -> str | None:
     """The address if it is a plain http(s) one, else None: a catalogue row must not plant javascript:."""
     try:
         parts = urlsplit((url or "").strip())
@@ -63,7 +63,7 @@ def safe_url(url: Optional[str]) -> Optional[str]:
     return (url or "").strip() if parts.scheme in ("http", "https") and parts.hostname else None
 
 
-def safe_document(url: Optional[str]) -> Optional[str]:
+def safe_document(url: str | None) -> str | None:
     """A paper of ours (a path on this host), or a plain http(s) address."""
     if url and re.match(r"/(?![/\\])", url):
         return url
@@ -82,7 +82,7 @@ def blocks(text: str) -> list[dict[str, Any]]:
             continue
         marker = LIST_LINE.match(line)
         kind = "p" if not marker else "ol" if marker[1] else "ul"
-        value = line[marker.end():] if marker else line
+        value = line[marker.end() :] if marker else line
         if kind != "p" and out and out[-1]["kind"] == kind:
             out[-1]["lines"].append(value)
         else:
@@ -113,7 +113,7 @@ def lead(text: str, card: dict[str, Any]) -> str:
     return "\n".join(kept).strip()
 
 
-def says(text: str, value: Optional[str]) -> bool:
+def says(text: str, value: str | None) -> bool:
     """Whether the words already hold this value, whatever the punctuation."""
     return bool(value) and _bare(value or "") in _bare(text or "")
 
@@ -153,15 +153,27 @@ def unsaid_candidates(reply: dict[str, Any]) -> list[dict[str, Any]]:
     if reply.get("outcome") != "answered_list":
         return []
     said = "\n".join(
-        text for one in reply.get("replies") or []
-        for text in [one.get("text") or "", *(button.get("title") or "" for button in one.get("buttons") or [])]
+        text
+        for one in reply.get("replies") or []
+        for text in [
+            one.get("text") or "",
+            *(button.get("title") or "" for button in one.get("buttons") or []),
+        ]
     )
     return [item for item in reply.get("candidates") or [] if not says(said, item.get("proof"))]
 
 
 templates.env.globals.update(
-    words=words, static_url=static_url, parts=parts, unsaid_candidates=unsaid_candidates, max_message=MAX_MESSAGE,
-    blocks=blocks, lead=lead, says=says, safe_url=safe_url, safe_document=safe_document,
+    words=words,
+    static_url=static_url,
+    parts=parts,
+    unsaid_candidates=unsaid_candidates,
+    max_message=MAX_MESSAGE,
+    blocks=blocks,
+    lead=lead,
+    says=says,
+    safe_url=safe_url,
+    safe_document=safe_document,
 )
 
 
@@ -177,7 +189,12 @@ def session_of(request: Request):
 def keep_session(request: Request, response: Response, session_id: str) -> None:
     # no Max-Age: on a shared computer the conversation ends with the browser
     response.set_cookie(
-        SESSION_COOKIE, session_id, path="/", httponly=True, samesite="lax", secure=request.url.scheme == "https"
+        SESSION_COOKIE,
+        session_id,
+        path="/",
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
     )
 
 
@@ -200,7 +217,7 @@ def check_same_origin(request: Request) -> None:
         raise problem
 
 
-async def read_form(request: Request) -> dict[str, Optional[str]]:
+async def read_form(request: Request) -> dict[str, str | None]:
     """The fields of a plain form post: message or payload, and region."""
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
@@ -221,7 +238,7 @@ async def read_form(request: Request) -> dict[str, Optional[str]]:
     return {"message": message, "payload": payload, "region": fields.get("region") or None}
 
 
-async def take_turn(request: Request, form: dict[str, Optional[str]]) -> dict[str, Any]:
+async def take_turn(request: Request, form: dict[str, str | None]) -> dict[str, Any]:
     if not form["message"] and not form["payload"]:
         raise Problem(422, "Unprocessable Content", words()["empty"], "message")
     session = session_of(request)
@@ -239,15 +256,21 @@ async def take_turn(request: Request, form: dict[str, Optional[str]]) -> dict[st
 # --- drawing -------------------------------------------------------------------------------------
 
 
-def draw(name: str, request: Request, context: dict[str, Any], status: int = 200,
-         headers: Optional[dict[str, str]] = None) -> HTMLResponse:
+def draw(
+    name: str,
+    request: Request,
+    context: dict[str, Any],
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+) -> HTMLResponse:
     return templates.TemplateResponse(
         request, name, context, status_code=status, headers={**HEADERS, **(headers or {})}
     )
 
 
-def page(request: Request, problem: Optional[Problem] = None,
-         form: Optional[dict[str, Optional[str]]] = None) -> HTMLResponse:
+def page(
+    request: Request, problem: Problem | None = None, form: dict[str, str | None] | None = None
+) -> HTMLResponse:
     """The whole page; with a problem, its words follow the transcript and what was typed stays in the box."""
     state = request.app.state
     session = session_of(request)
@@ -280,7 +303,7 @@ async def show_chat(request: Request) -> Response:
 @router.post("/")
 async def post_chat(request: Request) -> Response:
     """One turn without JavaScript: post, then redirect, so that a reload asks nothing twice."""
-    form: dict[str, Optional[str]] = {}
+    form: dict[str, str | None] = {}
     try:
         check_same_origin(request)
         form = await read_form(request)
@@ -304,11 +327,16 @@ async def post_turn(request: Request) -> Response:
         )
     session = request.app.state.sessions.get(reply["session_id"])
     turn = next(
-        (one for one in reversed(session.turns if session else [])
-         if one["reply"].get("message_id") == reply.get("message_id")),
+        (
+            one
+            for one in reversed(session.turns if session else [])
+            if one["reply"].get("message_id") == reply.get("message_id")
+        ),
         {"message": "", "reply": reply},
     )
-    response = draw("turn.html", request, {"turn": turn, "region": (session.region if session else None) or ""})
+    response = draw(
+        "turn.html", request, {"turn": turn, "region": (session.region if session else None) or ""}
+    )
     keep_session(request, response, reply["session_id"])
     return response
 

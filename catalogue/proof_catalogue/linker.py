@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from .regions import Region, Regions
 from .requirement import Requirement
@@ -61,6 +62,43 @@ class Links:
         gone |= {i for _, start, end in self.regions for i in range(start, end)}
         left = "".join(" " if i in gone else c for i, c in enumerate(self.text))
         return re.sub(r"\s+", " ", _SMALL.sub(" ", left)).strip()
+
+    def json(self) -> dict[str, Any]:
+        """Return a form that travels in a parse result; `read_links` turns it back."""
+
+        def mentions(found: tuple[Mention, ...]) -> list[list[Any]]:
+            return [[m.term.name, m.start, m.end, m.how, sorted(m.covered)] for m in found]
+
+        return {
+            "text": self.text,
+            "proofs": mentions(self.proofs),
+            "matters": mentions(self.matters),
+            "rows": self.rows,
+            "regions": [[r.code, start, end] for r, start, end in self.regions],
+            "issuers": list(self.issuers),
+            "says_paper": self.says_paper,
+        }
+
+
+def read_links(value: dict[str, Any], terms: dict[tuple[str, str], Term], regions: Regions) -> Links:
+    """Return the links that `Links.json` wrote, with this catalogue's terms and regions."""
+
+    def mentions(kind: str, found: list[list[Any]]) -> tuple[Mention, ...]:
+        return tuple(
+            Mention(terms[kind, n], s, e, how, frozenset(c))
+            for n, s, e, how, c in found
+            if (kind, n) in terms
+        )
+
+    return Links(
+        text=value["text"],
+        proofs=mentions("proof", value["proofs"]),
+        matters=mentions("matter", value["matters"]),
+        rows=dict(value["rows"]),
+        regions=tuple((regions.get(c), s, e) for c, s, e in value["regions"]),
+        issuers=tuple(value["issuers"]),
+        says_paper=bool(value["says_paper"]),
+    )
 
 
 _SMALL = re.compile(
@@ -156,7 +194,9 @@ class Linker:
 
 def _apart(mentions: tuple[Mention, ...]) -> tuple[Mention, ...]:
     """Drop a mention that shares characters with a heavier one: 公积金贷款 is not also a bank loan."""
-    return tuple(m for m in mentions if not any(m.covered & o.covered and o.weight > m.weight for o in mentions))
+    return tuple(
+        m for m in mentions if not any(m.covered & o.covered and o.weight > m.weight for o in mentions)
+    )
 
 
 def _widest(mentions: list[Mention]) -> tuple[Mention, ...]:

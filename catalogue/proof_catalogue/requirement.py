@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +109,10 @@ class Requirement:
         if "待核实" in self.note and not doubts:
             doubts.append(self.note)
         return doubts
+
+    def json(self) -> dict[str, Any]:
+        """Return all fields as they stand in the data."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
     def verdict(self) -> dict[str, Any]:
         """Return the wire contract's `verdict` object for this row."""

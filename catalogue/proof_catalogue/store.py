@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import sqlite_utils
 import yaml
 
@@ -20,7 +21,7 @@ from .linker import Linker
 from .meaning import MeaningIndex, encode
 from .regions import Region, Regions
 from .requirement import Requirement, read_requirements
-from .text import index_terms
+from .text import canonical, index_terms
 from .vocabulary import Term, read_terms
 
 DATA = Path(__file__).resolve().parent.parent / "data"
@@ -203,6 +204,7 @@ class Catalogue:
         for term in self.terms:
             for row_id in term.requirements:
                 self.terms_of.setdefault(row_id, []).append(term)
+        self.term = {(t.kind, t.name): t for t in self.terms}
         self._linker: Linker | None = None
         self._meaning: MeaningIndex | None = None
 
@@ -214,17 +216,24 @@ class Catalogue:
                 self._linker = Linker(self.terms, list(self.rows.values()), self.regions)
         return self._linker
 
-    def near(self, text: str) -> dict[str, float]:
-        """Return every row and FAQ id with its nearness in meaning to `text`, a cosine."""
+    def near(self, text: str, vector: np.ndarray | None = None) -> dict[str, float]:
+        """Return every row and FAQ id with its nearness in meaning to `text`, a cosine; `vector` if it is encoded already."""
         with self._lock:
             if self._meaning is None:
                 self._meaning = MeaningIndex.load(self._meaning_path)
-            return self._meaning.near(encode([text])[0])
+            return self._meaning.near(encode([text])[0] if vector is None else vector)
 
     def generic(self, row_id: str) -> bool:
         """Return whether the row belongs to catch-all matters only."""
         matters = [t for t in self.terms_of.get(row_id, []) if t.kind == "matter"]
         return bool(matters) and all(t.generic for t in matters)
+
+    def words(self) -> set[str]:
+        """Return the words that jieba has to know: names of proofs and matters, and what they are made of."""
+        names = {n for t in self.terms for n in t.names} | {
+            canonical(r.short_proof) for r in self.rows.values()
+        }
+        return {n for n in names if 2 <= len(n) <= 10 and n.isalnum()}
 
     def requirement(self, row_id: str) -> Requirement:
         """Return one row. Raises CatalogueError if there is none of that id."""

@@ -1,0 +1,91 @@
+"""What every action shares: read the turn from the tracker, take the route, utter the answer, keep the context."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from rasa_sdk import Tracker
+from rasa_sdk.events import SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+
+from bot.answer import Answer
+from bot.answering import Message, Route, mend_route
+from bot.context import Context
+from bot.settings import read_settings
+from proof_catalogue.linker import Links, read_links
+from proof_catalogue.store import Catalogue
+
+
+@functools.lru_cache(maxsize=1)
+def open_catalogue() -> Catalogue:
+    """Return the action server's catalogue, opened on first use."""
+    return Catalogue(read_settings().catalogue)
+
+
+def read_message(tracker: Tracker, catalogue: Catalogue) -> Message:
+    """Return the latest message as the NLU understood it."""
+    latest: dict[str, Any] = tracker.latest_message
+    understood = latest.get("catalogue") or {}
+    text = latest.get("text") or ""
+    links = (
+        read_links(understood["links"], catalogue.term, catalogue.regions)
+        if understood.get("links")
+        else Links(text)
+    )
+    intent = latest.get("intent") or {}
+    metadata = latest.get("metadata") or {}
+    return Message(
+        text=text,
+        intent=intent.get("name") or "",
+        confidence=float(intent.get("confidence") or 0.0),
+        links=links,
+        near=understood.get("near") or {},
+        profile_region=metadata.get("region"),
+    )
+
+
+def read_context(tracker: Tracker) -> Context:
+    """Return what the conversation carries: as the connector holds it, else as this tracker does (rasa shell)."""
+    held = (tracker.latest_message.get("metadata") or {}).get("context")
+    return Context.of(held if held is not None else tracker.get_slot("conversation"))
+
+
+def utter(dispatcher: CollectingDispatcher, tracker: Tracker, answer: Answer, context: Context) -> list[Any]:
+    """Send `answer` to the connector and return the events that keep `context`."""
+    intent = tracker.latest_message.get("intent") or {}
+    dispatcher.utter_message(
+        json_message={
+            **answer.wire(),
+            "intent": {
+                "name": intent.get("name") or "",
+                "confidence": round(float(intent.get("confidence") or 0.0), 4),
+            },
+            "context": context.json(),
+        }
+    )
+    return [
+        SlotSet("conversation", context.json()),
+        SlotSet("proof", context.proof),
+        SlotSet("matter", context.matter),
+        SlotSet("region", context.region),
+    ]
+
+
+class CitizenTurn:
+    """What an action of ours is made of: its `NAME` in the domain, and the `route` of bot/answering.py that answers it."""
+
+    NAME: str
+    route: Route
+
+    def name(self) -> str:
+        """Return the action's name in the domain."""
+        return self.NAME
+
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[Any]:
+        """Answer the latest message."""
+        catalogue = open_catalogue()
+        message, context = read_message(tracker, catalogue), read_context(tracker)
+        route = mend_route(message, context) or type(self).route
+        answer, context = route(catalogue, message, context)
+        return utter(dispatcher, tracker, answer, context)

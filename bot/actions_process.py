@@ -1,0 +1,24 @@
+"""Starts the action server on loopback (`python -m bot.actions_process`)."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+
+def main() -> None:
+    """Open the catalogue, then serve; ready means able to answer."""
+    logging.basicConfig(level=logging.WARNING)
+    os.environ["SANIC_HOST"] = "127.0.0.1"
+    from rasa_sdk import endpoint
+
+    from actions.turn import open_catalogue
+
+    from .settings import read_settings
+
+    open_catalogue()
+    endpoint.run("actions", port=read_settings().actions_port)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,447 @@
+"""From one understood message to one Answer: the recipe that the actions and the degraded mode share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from proof_catalogue.decide import Decision, Question, decide
+from proof_catalogue.faqs import Faq
+from proof_catalogue.linker import Links
+from proof_catalogue.requirement import Requirement
+from proof_catalogue.store import Catalogue
+
+from .answer import Answer, Reply
+from .context import Context, Filled, fill
+from .words import say
+
+# Which FAQ topics an intent asks about; the nearest FAQ of these topics answers.
+TOPICS = {
+    "ask_pledge": ("pledge", "false_pledge", "credit"),
+    "start_pledge": ("pledge",),
+    "ask_data_sharing": ("data_sharing", "verification", "definition"),
+    "ask_verification": ("verification", "data_sharing"),
+    "ask_false_pledge": ("false_pledge", "credit", "pledge"),
+    "ask_legal_basis": ("definition", "complaint", "region_status"),
+    "ask_region_status": ("region_status", "definition", "issuer"),
+    "report_demand": ("complaint",),
+}
+QUESTION_INTENTS = {"ask_need_proof", "ask_proof_list", "ask_where_issue", "ask_legal_basis", "inform"}
+SMALLTALK = {"greet", "bye", "thanks", "chitchat", "affirm", "deny", "stop"}
+# Cosines of the sentence encoder; set on the development half of the evaluation sets.
+FAQ_NEAR = 0.90
+FAQ_SURE = 0.955
+MAX_BACK = 2  # questions back in a row
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message as the NLU understood it."""
+
+    text: str
+    intent: str
+    confidence: float
+    links: Links
+    near: dict[str, float] = field(default_factory=dict)
+    profile_region: str | None = None
+
+
+Route = Callable[[Catalogue, Message, Context], tuple[Answer, Context]]
+
+
+# --- words of one verdict -------------------------------------------------------------------------------------------
+
+
+def _matter_name(row: Requirement, decision: Decision) -> str:
+    return decision.matter.name if decision.generic and decision.matter else row.matter
+
+
+def lead(row: Requirement, matter: str | None = None) -> str:
+    """Return the conclusion of `row` in one plain sentence."""
+    kind = row.verdict_kind
+    if kind == "wrong_issuer":
+        kind = "wrong_issuer_police" if row.status == "not_issued_by_police" else "wrong_issuer_village"
+    return say(f"lead.{kind}", proof=row.short_proof, matter=matter or row.matter)
+
+
+def verdict_text(row: Requirement, wants: str = "ask_need_proof") -> str:
+    """Return everything that the card of `row` says, in plain words: conclusion, what to do, ground, source, caution."""
+    lines = [lead(row)]
+    issuer = row.issuing_authority
+    if wants == "ask_where_issue" and issuer:
+        if row.verdict_kind == "retained":
+            lines = [say("issuer.where", proof=row.short_proof, issuer=issuer), lines[0]]
+        elif row.verdict_kind in ("cancelled", "data_sharing", "verification"):
+            lines.append(say("issuer.not_needed"))
+    if row.replacement:
+        lines.append(say(f"instead.{row.verdict_kind}", replacement=row.replacement.rstrip("。;；")))
+    if issuer and row.verdict_kind == "retained" and wants != "ask_where_issue":
+        lines.append(say("issuer.known", issuer=issuer))
+    if row.demanding_authority and row.verdict_kind in ("retained", "pledge", "held_document"):
+        lines.append(say("demander", demander=row.demanding_authority))
+    lines.append(say("region", region=row.region))
+    if row.legal_basis:
+        lines.append(say("basis", basis=row.legal_basis.rstrip("。")))
+    if row.source_title:
+        lines.append(
+            say("source", title=row.source_title, date=row.source_date)
+            if row.source_date
+            else say("source_undated", title=row.source_title)
+        )
+    caution = "".join(row.cautions())
+    if caution:
+        lines.append(say("caution", caution=caution))
+    return "\n".join(lines)
+
+
+def short_line(row: Requirement) -> str:
+    """Return one row in a line: 办「matter」的「proof」：verdict."""
+    return f"办「{row.matter}」的「{row.short_proof}」：{say('short.' + row.verdict_kind)}"
+
+
+def candidate(row: Requirement, score: float = 0.0) -> dict[str, Any]:
+    """Return the wire contract's candidate for `row`."""
+    return {
+        "requirement_id": row.id,
+        "proof": row.proof,
+        "matter": row.matter,
+        "region": row.region,
+        "score": round(score, 3),
+    }
+
+
+def choose_payload(row: Requirement) -> str:
+    """Return what the button of `row` sends back."""
+    return f"choose:{row.id}"
+
+
+def _button(row: Requirement, by_region: bool = False) -> dict[str, str]:
+    title = (
+        say("ask.button_region", region=row.region)
+        if by_region
+        else say("ask.button", matter=row.matter, proof=row.short_proof)
+    )
+    return {"title": title[:60], "payload": choose_payload(row)}
+
+
+HUMAN_BUTTON = {"payload": "human"}
+
+
+def _human() -> dict[str, str]:
+    return {"title": say("ask.human"), **HUMAN_BUTTON}
+
+
+# --- routes ---------------------------------------------------------------------------------------------------------
+
+
+def answer_message(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context]:
+    """Return the answer to one message and the context after it, by its intent alone; for when Rasa's rules are not there."""
+    route = mend_route(message, context) or ROUTES.get(message.intent, answer_question)
+    return route(catalogue, message, context)
+
+
+def mend_route(message: Message, context: Context) -> Route | None:
+    """Return the route for a message that its intent leads astray, else None: what is named weighs more than a weak intent."""
+    links = message.links
+    named = bool(links.proofs) or any(not m.term.generic for m in links.matters)
+    both = bool(links.proofs) and any(not m.term.generic for m in links.matters)
+    if message.intent in SMALLTALK and (named or links.says_paper or (links.regions and context.topic)):
+        return answer_question
+    if message.intent == "out_of_scope" and named and links.says_paper:
+        return answer_question
+    if message.intent in ("abuse", "attack", "human") and both and message.confidence < 0.9:
+        return answer_question
+    if message.intent == "ask_legal_basis" and not named and not context.proof:
+        return explain
+    return None
+
+
+def answer_question(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context]:
+    """Is it needed, where is it issued, on what ground, what does a matter need."""
+    filled = fill(catalogue, message.links, context, message.intent, message.profile_region)
+    wants = message.intent if message.intent in QUESTION_INTENTS else "ask_need_proof"
+    decision = decide(catalogue, Question(filled.links, filled.region, wants, message.near))
+    if decision.kind in ("unknown", "not_listed") and not filled.carried:
+        faq = nearest_faq(catalogue, message, None, FAQ_SURE)
+        if faq:
+            return _policy(faq), replace(context, rounds=0, offered=(), topic=faq.topic)
+    return _spoken(catalogue, message, context, filled, decision, wants)
+
+
+def _spoken(
+    catalogue: Catalogue, message: Message, context: Context, filled: Filled, decision: Decision, wants: str
+) -> tuple[Answer, Context]:
+    rows = list(decision.rows)
+    after = _after(context, filled, decision)
+    if decision.kind == "answer":
+        texts = [verdict_text(r, wants) for r in rows]
+        if decision.generic and decision.proof and message.links.matters:
+            matter = next(m.term.name for m in message.links.matters if not m.term.generic)
+            texts[0] += "\n" + say("generic_matter", matter=matter, proof=decision.proof.name)
+        if len(texts) > 1:
+            texts[0] = say("two") + "\n" + texts[0]
+        replies = [Reply(t, card=r.verdict()) for t, r in zip(texts, rows, strict=True)]
+        return Answer(
+            "answered", replies, verdicts=[r.verdict() for r in rows], candidates=[candidate(r) for r in rows]
+        ), after
+    if decision.kind == "list":
+        matter_name = decision.matter.name if decision.matter else rows[0].matter
+        lines = [say("list.head", matter=matter_name)]
+        lines += [
+            say("list.line", number=str(n), proof=r.short_proof, short=say("short." + r.verdict_kind))
+            for n, r in enumerate(rows[:12], 1)
+        ]
+        lines.append(say("list.tail"))
+        reply = Reply("\n".join(lines), [_button(r) for r in rows[:12]])
+        return Answer("answered_list", [reply], candidates=[candidate(r) for r in rows]), replace(
+            after, offered=tuple(r.id for r in rows[:12])
+        )
+    if decision.kind in ("ask_matter", "ask_region", "ask_which"):
+        return _ask_back(rows, decision, after, context)
+    if decision.kind == "rule":
+        rule = rows[0]
+        lines = [rule.replacement or rule.proof]
+        if rule.legal_basis:
+            lines.append(say("basis", basis=rule.legal_basis))
+        lines.append(say("source", title=rule.source_title, date=rule.source_date or "未注明"))
+        lines += [say("caution", caution=c) for c in rule.cautions()]
+        return Answer("answered_policy", [Reply("\n".join(lines))], candidates=[candidate(rule)]), after
+    if decision.kind == "not_listed":
+        return _not_listed(catalogue, decision, filled), after
+    return _not_understood(context)
+
+
+def _after(context: Context, filled: Filled, decision: Decision) -> Context:
+    proofs = [m.term for m in filled.links.proofs]
+    matters = [m.term for m in filled.links.matters if not m.term.generic]
+    asked = decision.kind.startswith("ask_")
+    return Context(
+        proof=proofs[0].name if proofs else None,
+        matter=matters[0].name if matters else None,
+        region=filled.region,
+        offered=tuple(r.id for r in decision.rows) if asked else (),
+        rounds=context.rounds + 1 if asked else 0,
+        topic="question",
+    )
+
+
+def _ask_back(
+    rows: list[Requirement], decision: Decision, after: Context, context: Context
+) -> tuple[Answer, Context]:
+    candidates = [candidate(r) for r in rows]
+    if context.rounds >= MAX_BACK:
+        lines = [say("ask.again"), *(short_line(r) for r in rows[:3])]
+        return Answer(
+            "handoff", [Reply("\n".join(lines), [*map(_button, rows[:3]), _human()])], candidates=candidates
+        ), replace(after, rounds=0)
+    if decision.kind == "ask_region":
+        text = say("ask.region")
+    elif decision.kind == "ask_matter" and decision.proof:
+        text = say("ask.matter", proof=decision.proof.name)
+    elif decision.proof and decision.matter:
+        text = say("ask.which_pair", proof=decision.proof.name, matter=decision.matter.name)
+    else:
+        text = say("ask.which")
+    by_region = decision.kind == "ask_region" and len({r.region for r in rows}) == len(rows)
+    buttons = [_button(r, by_region) for r in rows]
+    buttons.append({"title": say("ask.none"), "payload": "none"})
+    lines = [text, *(f"{n}. {b['title']}" for n, b in enumerate(buttons[:-1], 1))]
+    return Answer("clarification", [Reply("\n".join(lines), buttons)], candidates=candidates), after
+
+
+def _not_listed(catalogue: Catalogue, decision: Decision, filled: Filled) -> Answer:
+    if decision.proof and decision.matter:
+        first = say("not_listed.pair", proof=decision.proof.name, matter=decision.matter.name)
+    elif decision.proof:
+        first = say("not_listed.proof", proof=decision.proof.name)
+    elif decision.matter:
+        first = say("not_listed.matter", matter=decision.matter.name)
+    else:
+        first = say("not_listed.plain")
+    region = catalogue.regions.get(filled.region or catalogue.regions.home)
+    lines = [first, say("not_listed.tail"), say("not_listed.region", region=region.name)]
+    if decision.rows:
+        lines.append(say("not_listed.related"))
+        lines += [short_line(r) for r in decision.rows]
+    return Answer(
+        "not_listed",
+        [Reply("\n".join(lines), [*(_button(r) for r in decision.rows), _human()])],
+        candidates=[candidate(r) for r in decision.rows],
+    )
+
+
+def _not_understood(context: Context) -> tuple[Answer, Context]:
+    after = replace(context, rounds=context.rounds + 1, offered=())
+    if context.rounds >= 1:
+        return Answer("not_understood", [Reply(say("not_understood.again"), [_human()])]), after
+    return Answer("not_understood", [Reply(say("not_understood.first"), [_human()])]), after
+
+
+def nearest_faq(
+    catalogue: Catalogue, message: Message, topics: tuple[str, ...] | None, least: float
+) -> Faq | None:
+    """Return the FAQ nearest in meaning, of the given topics, if it is at least `least` near."""
+    best: tuple[float, Faq] | None = None
+    for key, nearness in message.near.items():
+        faq = catalogue.faqs.get(key)
+        if faq and (topics is None or faq.topic in topics) and (best is None or nearness > best[0]):
+            best = (nearness, faq)
+    return best[1] if best and best[0] >= least else None
+
+
+def _policy(faq: Faq, extra: list[str] | None = None) -> Answer:
+    lines = [faq.answer, *(extra or [])]
+    if faq.unverified:
+        lines.append(say("policy.unverified"))
+    titles = "；".join(
+        s["title"] + (f"（{s['date']}）" if s.get("date") else "") for s in faq.sources if s.get("title")
+    )
+    if titles:
+        lines.append(say("policy.source", titles=titles))
+    return Answer("answered_policy", [Reply("\n".join(lines))])
+
+
+def explain(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context]:
+    """A rule of the reform, and what the catalogue says of the row that was named with it."""
+    filled = fill(catalogue, message.links, context, message.intent, message.profile_region)
+    topics = TOPICS[message.intent]
+    about_row = bool(filled.links.proofs) and message.intent not in ("ask_region_status", "ask_false_pledge")
+    faq = nearest_faq(catalogue, message, topics, 0.0 if message.confidence >= 0.5 else FAQ_NEAR)
+    if about_row:
+        decision = decide(catalogue, Question(filled.links, filled.region, "ask_need_proof", message.near))
+        if decision.kind == "answer":
+            row = decision.rows[0]
+            extra = []
+            if message.intent in ("ask_pledge", "start_pledge"):
+                extra.append(
+                    say("policy.pledge_start")
+                    if row.verdict_kind == "pledge"
+                    else say("pledge_no", proof=row.short_proof)
+                )
+            text = "\n".join([verdict_text(row), *extra])
+            return Answer(
+                "answered",
+                [Reply(text, card=row.verdict())],
+                verdicts=[row.verdict()],
+                candidates=[candidate(row)],
+            ), _after(context, filled, decision)
+        if decision.kind.startswith("ask_") and message.intent != "start_pledge" and faq:
+            answer = _policy(faq)
+            answer.candidates = [candidate(r) for r in decision.rows]
+            answer.replies[0].buttons = [_button(r) for r in decision.rows[:4]]
+            return answer, replace(_after(context, filled, decision), rounds=0)
+    if faq is None:
+        return answer_question(catalogue, replace(message, intent="ask_need_proof"), context)
+    extra = [say("policy.pledge_start")] if message.intent == "start_pledge" else []
+    return _policy(faq, extra), replace(context, region=filled.region, rounds=0, offered=(), topic=faq.topic)
+
+
+def report_demand(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context]:
+    """An office demanded a proof: how to complain, and what the catalogue says of the demand."""
+    filled = fill(catalogue, message.links, context, message.intent, message.profile_region)
+    decision = Decision("unknown")
+    if filled.links.proofs:
+        decision = decide(catalogue, Question(filled.links, filled.region, "ask_need_proof", message.near))
+    lines = []
+    rows = list(decision.rows) if decision.kind == "answer" else []
+    if rows:
+        lines.append(say("report.row", line=lead(rows[0])))
+    elif filled.links.proofs:
+        lines.append(say("report.unlisted"))
+    lines += [say("report.head"), say("report.how"), say("report.basis")]
+    offered = list(decision.rows[:4])
+    reply = Reply("\n".join(lines), [_button(r) for r in offered] + [_human()])
+    return Answer("answered_policy", [reply], candidates=[candidate(r) for r in offered]), replace(
+        _after(context, filled, decision), rounds=0
+    )
+
+
+def hand_off(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context]:
+    """A person is wanted."""
+    return Answer("handoff", [Reply(say("handoff"))]), replace(context, rounds=0, offered=())
+
+
+def small_talk(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context]:
+    """Greetings, thanks and the like."""
+    about = (
+        nearest_faq(catalogue, message, ("assistant",), FAQ_NEAR) if message.intent == "chitchat" else None
+    )
+    after = Context(region=context.region) if message.intent == "stop" else replace(context, rounds=0)
+    text = about.answer if about else say(f"smalltalk.{message.intent}")
+    return Answer("smalltalk", [Reply(text)]), after
+
+
+def out_of_scope(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context]:
+    """Something that this assistant is not for."""
+    return Answer("out_of_scope", [Reply(say("out_of_scope.plain") + say("out_of_scope.tail"))]), replace(
+        context, rounds=0
+    )
+
+
+def guardrail(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context]:
+    """Abuse or an attack: calm words, nothing done."""
+    return Answer(f"guardrail_{message.intent}", [Reply(say(f"guardrail_{message.intent}"))]), context
+
+
+def choose(catalogue: Catalogue, row_id: str, context: Context) -> tuple[Answer, Context]:
+    """The citizen pressed the button of a row."""
+    row = catalogue.requirement(row_id)
+    after = _named(catalogue, row, context)
+    return Answer(
+        "answered",
+        [Reply(verdict_text(row), card=row.verdict())],
+        verdicts=[row.verdict()],
+        candidates=[candidate(row)],
+    ), after
+
+
+def _named(catalogue: Catalogue, row: Requirement, context: Context) -> Context:
+    terms = catalogue.terms_of.get(row.id, [])
+    proof = next((t.name for t in terms if t.kind == "proof"), row.proof)
+    matter = next((t.name for t in terms if t.kind == "matter" and not t.generic), None)
+    level = catalogue.regions.get(row.region_code).level
+    region = row.region_code if level in ("city", "county") else context.region
+    return Context(proof=proof, matter=matter, region=region, topic="question")
+
+
+def choose_none(catalogue: Catalogue, context: Context) -> tuple[Answer, Context]:
+    """The citizen said that none of the offered rows is meant."""
+    proof = catalogue.term.get(("proof", context.proof or ""))
+    matter = catalogue.term.get(("matter", context.matter or ""))
+    decision = Decision("not_listed", proof=proof, matter=matter)
+    answer = _not_listed(catalogue, decision, Filled(Links(""), context.region))
+    return answer, replace(context, offered=(), rounds=context.rounds)
+
+
+_NONE = re.compile(r"^(都不是|都不对|不是这些|没有我要的|没有一个是|none)[。！!~ ]*$")
+
+
+def says_none(text: str) -> bool:
+    """Return whether the citizen typed that none of the offers is meant."""
+    return bool(_NONE.match(text.strip()))
+
+
+def chosen_number(text: str, context: Context) -> str | None:
+    """Return the offered row that a bare number picks: 1, 第二个, 选3."""
+    match = re.fullmatch(
+        r"(?:第|选|回复|我选)?\s*([1-9一二三四五六七八九])\s*(?:个|项|条|号)?[。.!！]*", text.strip()
+    )
+    if not match or not context.offered:
+        return None
+    digit = match.group(1)
+    index = "一二三四五六七八九".find(digit) if digit in "一二三四五六七八九" else int(digit) - 1
+    return context.offered[index] if index < len(context.offered) else None
+
+
+ROUTES: dict[str, Route] = {
+    **dict.fromkeys(QUESTION_INTENTS, answer_question),
+    **dict.fromkeys(set(TOPICS) - {"ask_legal_basis", "report_demand"}, explain),
+    **dict.fromkeys(SMALLTALK, small_talk),
+    "report_demand": report_demand,
+    "human": hand_off,
+    "out_of_scope": out_of_scope,
+    "abuse": guardrail,
+    "attack": guardrail,
+}

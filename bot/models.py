@@ -1,0 +1,126 @@
+"""The trained model: what it is made from, whether it is up to date, and how it is made."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from proof_catalogue.store import Catalogue, build, fingerprint
+
+from .settings import ROOT, Settings
+
+TRAINING_INPUTS = ("config.yml", "domain.yml", "requirements.lock", "nlu", "bot/dialogue")
+_QUIET = {
+    "RASA_TELEMETRY_ENABLED": "false",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "PYTHONWARNINGS": "ignore",
+    "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
+    "OMP_NUM_THREADS": "1",
+    "CUDA_VISIBLE_DEVICES": "",
+    # Citizens' words stand in debug logs only; never let them be on.
+    "LOG_LEVEL": "WARNING",
+    "LOG_LEVEL_LIBRARIES": "ERROR",
+}
+
+
+def child_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment that Rasa and the action server run in: no telemetry, no debug log."""
+    return {
+        **os.environ,
+        **_QUIET,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "catalogue")]),
+        "MIANZHENG_DATA": str(settings.data),
+        "MIANZHENG_ACTIONS_PORT": str(settings.actions_port),
+    }
+
+
+def training_fingerprint(settings: Settings) -> str:
+    """Return a hash of everything that a model is trained from."""
+    digest = hashlib.sha256(sys.version.encode())
+    for name in TRAINING_INPUTS:
+        path = ROOT / name
+        files = (
+            [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.suffix in (".yml", ".py"))
+        )
+        for file in files:
+            digest.update(file.relative_to(ROOT).as_posix().encode() + file.read_bytes())
+    digest.update((settings.dictionary / "catalogue.txt").read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def model_path(settings: Settings) -> Path:
+    """Return where the model for today's training inputs lies, whether it is there or not."""
+    return settings.models / f"mianzheng-{training_fingerprint(settings)}.tar.gz"
+
+
+def prepare_catalogue(settings: Settings) -> None:
+    """Build the catalogue and write jieba's dictionary from it, where the data has changed.
+
+    Raises CatalogueError if the data is wrong.
+    """
+    mark = settings.data / "dictionary.mark"
+    wanted = fingerprint()
+    if not settings.catalogue.exists() or not mark.exists() or mark.read_text() != wanted:
+        print("· building the catalogue and its meaning index (about half a minute)", flush=True)
+    build(settings.catalogue)
+    if mark.exists() and mark.read_text() == wanted:
+        return
+    settings.dictionary.mkdir(parents=True, exist_ok=True)
+    words = sorted(Catalogue(settings.catalogue).words())
+    lines = "".join(f"{word} 2000\n" for word in words)
+    fresh = settings.data / "dictionary.new"
+    fresh.write_text(lines, encoding="utf-8")
+    os.replace(fresh, settings.dictionary / "catalogue.txt")
+    mark.write_text(wanted)
+
+
+def train(settings: Settings, force: bool = False) -> Path:
+    """Return the path of an up-to-date model, training it if there is none for today's inputs.
+
+    Raises subprocess.CalledProcessError, with Rasa's own words in `output`, if training fails.
+    """
+    prepare_catalogue(settings)
+    target = model_path(settings)
+    if target.exists() and not force:
+        return target
+    settings.models.mkdir(parents=True, exist_ok=True)
+    print("· training the model (about a minute)", flush=True)
+    made = settings.models / f"training-{os.getpid()}.tar.gz"
+    command = [
+        sys.executable,
+        "-m",
+        "rasa",
+        "train",
+        "--skip-validation",
+        "--force",
+        "--out",
+        str(settings.models),
+    ]
+    command += [
+        "--fixed-model-name",
+        made.name.removesuffix(".tar.gz"),
+        "--domain",
+        "domain.yml",
+        "--config",
+        "config.yml",
+    ]
+    try:
+        subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**child_environment(settings), "LOG_LEVEL": "ERROR"},
+            check=True,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        os.replace(made, target)
+    finally:
+        made.unlink(missing_ok=True)
+    for old in settings.models.glob("mianzheng-*.tar.gz"):
+        if old != target:
+            old.unlink()
+    return target

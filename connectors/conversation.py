@@ -1,0 +1,137 @@
+"""One turn of a conversation, the same for every channel: guard, ask Rasa, or answer from the catalogue when it is down."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import secrets
+from typing import Any
+
+from fastapi import FastAPI
+
+from bot.answer import Answer, Reply
+from bot.answering import Message, answer_message, choose, choose_none
+from bot.context import Context
+from bot.words import say
+from proof_catalogue.store import Catalogue
+
+from .guards import Guarded, guard
+from .problems import Problem
+from .rasa_client import RasaClient, RasaDown
+from .sessions import Session
+
+log = logging.getLogger("mianzheng.conversation")
+
+
+async def converse(
+    app: FastAPI,
+    *,
+    session_id: str | None,
+    message: str | None,
+    payload: str | None,
+    region: str | None,
+    channel: str,
+    client: str,
+) -> dict[str, Any]:
+    """Take one turn and return the reply of the wire contract.
+
+    Exactly one of `message` and `payload` counts, the payload first. `region` is a GB/T 2260 code or None; `client` is
+    what the rate limit counts by. Raises Problem: 422 for what is wrong with which field, 429 when asked too often,
+    503 while the catalogue is not open yet.
+    """
+    state = app.state
+    if getattr(state, "catalogue", None) is None:
+        raise Problem(503, "Starting", "系统正在启动，请稍等几秒再试。", headers={"Retry-After": "3"})
+    state.limiter.check(client)
+    if region is not None and region not in state.catalogue.regions:
+        raise Problem(422, "Unknown region", "没有这个行政区划代码。", "region")
+    session: Session = state.sessions.open(session_id)
+    if payload is not None and payload not in session.offered:
+        raise Problem(422, "Unknown payload", "这个按钮已经失效，请重新提问。", "payload")
+    guarded = None if payload is not None else guard(message or "")
+    async with session.lock:
+        if region is not None and region != session.region and session.context:
+            # A region newly chosen on the page outweighs the one that was talked about.
+            session.context = {**session.context, "region": None}
+        if region is not None or channel == "web":
+            session.region = region  # on the page, no choice is a choice
+        said = session.offered[payload] if payload is not None else guarded.text if guarded else ""
+        made = await _answer(state, session, payload, guarded)
+        reply = {
+            "session_id": session.id,
+            "message_id": secrets.token_hex(8),
+            "intent": {"name": "", "confidence": 0.0},
+            "degraded": False,
+            **made,
+        }
+        context = reply.pop("context", None) or session.context or {}
+        session.context = context
+        reply["slots"] = _slots(state.catalogue, context, session.region)
+        session.keep(said, reply)
+        return reply
+
+
+def _slots(catalogue: Catalogue, context: dict[str, Any], profile: str | None) -> dict[str, Any]:
+    code = context.get("region") or profile
+    region = (
+        {"code": code, "name": catalogue.regions.get(code).name}
+        if code and code in catalogue.regions
+        else None
+    )
+    return {"proof": context.get("proof"), "matter": context.get("matter"), "region": region}
+
+
+def _fixed(outcome: str, text: str, intent: str) -> dict[str, Any]:
+    return {**Answer(outcome, [Reply(text)]).wire(), "intent": {"name": intent, "confidence": 1.0}}
+
+
+async def _answer(
+    state: Any, session: Session, payload: str | None, guarded: Guarded | None
+) -> dict[str, Any]:
+    if guarded is not None:
+        if guarded.attack:
+            return _fixed("guardrail_attack", say("guardrail_attack"), "attack")
+        if guarded.crisis:
+            return _fixed("handoff", say("crisis"), "human")
+        if guarded.nothing_left:
+            return _fixed("guardrail_privacy", say("guardrail_privacy"), "privacy")
+    text = _rasa_payload(payload) if payload is not None else guarded.text if guarded else ""
+    rasa: RasaClient = state.rasa
+    try:
+        if not rasa.up:
+            raise RasaDown("known to be down")
+        made = await rasa.ask(session.id, text, session.region, session.context)
+    except RasaDown:
+        try:
+            made = await asyncio.to_thread(_degraded, state.catalogue, session, payload, text)
+        except Exception as error:
+            log.error("the catalogue could not answer: %s", type(error).__name__)
+            made = _fixed("error", say("error"), "")
+    if guarded is not None and guarded.masked:
+        made["replies"][-1]["text"] += "\n" + say("privacy_note")
+    return made
+
+
+def _rasa_payload(payload: str) -> str:
+    if payload == "human":
+        return "/human"
+    if payload.startswith("choose:"):
+        return "/choose" + json.dumps({"requirement_id": payload.removeprefix("choose:")})
+    return "/choose_none"
+
+
+def _degraded(catalogue: Catalogue, session: Session, payload: str | None, text: str) -> dict[str, Any]:
+    """Answer from the catalogue alone: no intents, so every message is taken for a question."""
+    context = Context.of(session.context)
+    if payload is not None and payload.startswith("choose:"):
+        answer, context = choose(catalogue, payload.removeprefix("choose:"), context)
+    elif payload == "none":
+        answer, context = choose_none(catalogue, context)
+    else:
+        intent = "human" if payload == "human" else "ask_need_proof"
+        links = catalogue.linker.link(text)
+        message = Message(text, intent, 0.0, links, catalogue.near(links.text), session.region)
+        answer, context = answer_message(catalogue, message, context)
+    answer.replies[-1].text += "\n" + say("degraded")
+    return {**answer.wire(), "context": context.json(), "degraded": True}

@@ -1,0 +1,84 @@
+"""Rasa component: finds proof, matter and region in a message with the catalogue's linker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.shared.nlu.constants import ENTITIES, TEXT
+from rasa.shared.nlu.training_data.message import Message
+
+from bot.settings import read_settings
+from proof_catalogue.store import Catalogue
+
+from .sentence_encoder import SENTENCE_VECTOR
+
+UNDERSTOOD = "catalogue"  # the key under which the parse result carries what was found
+KEPT = 40  # nearest rows and FAQs that travel with the message
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=False)
+class CatalogueLinker(GraphComponent):
+    """Sets entities `proof`, `matter`, `region`, and the links and nearest rows for the actions."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._catalogue.linker.link("热身")
+
+    @staticmethod
+    def get_default_config() -> dict[str, Any]:
+        """No settings: the catalogue lies where the assistant's settings say."""
+        return {}
+
+    @staticmethod
+    def required_packages() -> list[str]:
+        """Packages that must be importable."""
+        return ["spacy", "jieba", "pypinyin", "opencc"]
+
+    @classmethod
+    def create(
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+    ) -> CatalogueLinker:
+        """Open the catalogue that the settings name."""
+        return cls(Catalogue(read_settings().catalogue))
+
+    def process(self, messages: list[Message]) -> list[Message]:
+        """Link each message; one that names nothing keeps its entities as they were."""
+        for message in messages:
+            self._link(message)
+        return messages
+
+    def _link(self, message: Message) -> None:
+        text = message.get(TEXT) or ""
+        links = self._catalogue.linker.link(text)
+        vector = message.get(SENTENCE_VECTOR)
+        near = self._catalogue.near(links.text, None if links.text != text else vector)
+        nearest = sorted(near.items(), key=lambda pair: -pair[1])[:KEPT]
+        entities = list(message.get(ENTITIES, []))
+        for mention in (*links.proofs, *links.matters):
+            entities.append(
+                _entity(mention.term.kind, mention.term.name, mention.start, mention.end, len(text))
+            )
+        for region, start, end in links.regions:
+            entities.append(_entity("region", region.code, start, end, len(text)))
+        message.set(ENTITIES, entities, add_to_output=True)
+        understood = {"links": links.json(), "near": {k: round(v, 4) for k, v in nearest}}
+        message.set(UNDERSTOOD, understood, add_to_output=True)
+
+
+def _entity(kind: str, value: str, start: int, end: int, length: int) -> dict[str, Any]:
+    # Pinyin that was mended moves offsets; they never point outside the text.
+    return {
+        "entity": kind,
+        "value": value,
+        "start": min(start, length),
+        "end": min(end, length),
+        "extractor": "CatalogueLinker",
+    }
