@@ -9,7 +9,9 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from bot import answering
 
-from .turn import open_catalogue, read_context, utter
+from proof_catalogue.store import open_default
+
+from .turn import read_context, utter
 
 
 class Choose(Action):
@@ -21,7 +23,7 @@ class Choose(Action):
 
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[Any]:
         """Answer with the chosen row."""
-        catalogue, context = open_catalogue(), read_context(tracker)
+        catalogue, context = open_default(), read_context(tracker)
         row_id = next(tracker.get_latest_entity_values("requirement_id"), None)
         if row_id and row_id in catalogue.rows:
             answer, context = answering.choose(catalogue, row_id, context)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 from rasa_sdk import Tracker
@@ -12,15 +11,8 @@ from rasa_sdk.executor import CollectingDispatcher
 from bot.answer import Answer
 from bot.answering import Message, Route, mend_route
 from bot.context import Context
-from bot.settings import read_settings
 from proof_catalogue.linker import Links, read_links
-from proof_catalogue.store import Catalogue
-
-
-@functools.lru_cache(maxsize=1)
-def open_catalogue() -> Catalogue:
-    """Return the action server's catalogue, opened on first use."""
-    return Catalogue(read_settings().catalogue)
+from proof_catalogue.store import Catalogue, open_default
 
 
 def read_message(tracker: Tracker, catalogue: Catalogue) -> Message:
@@ -84,7 +76,7 @@ class CitizenTurn:
 
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[Any]:
         """Answer the latest message."""
-        catalogue = open_catalogue()
+        catalogue = open_default()
         message, context = read_message(tracker, catalogue), read_context(tracker)
         route = mend_route(message, context) or type(self).route
         answer, context = route(catalogue, message, context)

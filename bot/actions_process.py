@@ -12,11 +12,11 @@ def main() -> None:
     os.environ["SANIC_HOST"] = "127.0.0.1"
     from rasa_sdk import endpoint
 
-    from actions.turn import open_catalogue
+    from proof_catalogue.store import open_default
 
     from .settings import read_settings
 
-    open_catalogue()
+    open_default()
     endpoint.run("actions", port=read_settings().actions_port)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from proof_catalogue.decide import Decision, Question, decide
+from proof_catalogue.decide import Case, Decision, Question, decide
 from proof_catalogue.faqs import Faq
 from proof_catalogue.linker import Links
 from proof_catalogue.requirement import Requirement
@@ -24,7 +24,7 @@ TOPICS = {
     "ask_data_sharing": ("data_sharing", "verification", "definition"),
     "ask_verification": ("verification", "data_sharing"),
     "ask_false_pledge": ("false_pledge", "credit", "pledge"),
-    "ask_legal_basis": ("definition", "complaint", "region_status"),
+    "ask_legal_basis": ("definition",),
     "ask_region_status": ("region_status", "definition", "issuer"),
     "report_demand": ("complaint",),
 }
@@ -32,7 +32,8 @@ QUESTION_INTENTS = {"ask_need_proof", "ask_proof_list", "ask_where_issue", "ask_
 SMALLTALK = {"greet", "bye", "thanks", "chitchat", "affirm", "deny", "stop"}
 # Cosines of the sentence encoder; set on the development half of the evaluation sets.
 FAQ_NEAR = 0.90
-FAQ_SURE = 0.955
+FAQ_SURE = 0.95
+WELL_NEAR = 0.93
 MAX_BACK = 2  # questions back in a row
 
 
@@ -144,30 +145,64 @@ def answer_message(catalogue: Catalogue, message: Message, context: Context) -> 
 
 def mend_route(message: Message, context: Context) -> Route | None:
     """Return the route for a message that its intent leads astray, else None: what is named weighs more than a weak intent."""
-    links = message.links
+    links, intent, sure = message.links, message.intent, message.confidence
     named = bool(links.proofs) or any(not m.term.generic for m in links.matters)
-    both = bool(links.proofs) and any(not m.term.generic for m in links.matters)
-    if message.intent in SMALLTALK and (named or links.says_paper or (links.regions and context.topic)):
+    about_papers = named or links.says_paper
+    if intent == "attack" and (sure < 0.75 or (about_papers and sure < 0.97)):
         return answer_question
-    if message.intent == "out_of_scope" and named and links.says_paper:
+    if intent in ("abuse", "human") and (sure < 0.45 or (named and links.says_paper and sure < 0.9)):
         return answer_question
-    if message.intent in ("abuse", "attack", "human") and both and message.confidence < 0.9:
+    if intent in SMALLTALK and (about_papers or (links.regions and context.topic) or (sure < 0.4 and context.topic)):
         return answer_question
-    if message.intent == "ask_legal_basis" and not named and not context.proof:
+    if intent == "out_of_scope" and links.says_paper and (named or sure < 0.6):
+        return answer_question
+    if intent == "out_of_scope" and sure < 0.5 and (context.topic or _best_row(message) >= WELL_NEAR):
+        return answer_question
+    if intent in TOPICS and intent != "report_demand" and sure < 0.6 and about_papers and _best_row(message) >= _best_faq(message):
+        return answer_question
+    if intent == "ask_legal_basis" and not named and not context.proof:
         return explain
     return None
 
 
+def _best_row(message: Message) -> float:
+    return max((v for k, v in message.near.items() if k.startswith("F")), default=0.0)
+
+
+def _best_faq(message: Message) -> float:
+    return max((v for k, v in message.near.items() if not k.startswith("F")), default=0.0)
+
+
 def answer_question(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context]:
     """Is it needed, where is it issued, on what ground, what does a matter need."""
-    filled = fill(catalogue, message.links, context, message.intent, message.profile_region)
+    filled = fill(catalogue, message.links, context, message.intent, message.confidence, message.profile_region)
     wants = message.intent if message.intent in QUESTION_INTENTS else "ask_need_proof"
-    decision = decide(catalogue, Question(filled.links, filled.region, wants, message.near))
-    if decision.kind in ("unknown", "not_listed") and not filled.carried:
-        faq = nearest_faq(catalogue, message, None, FAQ_SURE)
+    decision, filled = _decide(catalogue, message, context, filled, wants)
+    if decision.kind not in ("answer", "list") and not filled.carried:
+        faq = nearest_faq(catalogue, message, None, max(FAQ_SURE, _best_row(message)))
         if faq:
             return _policy(faq), replace(context, rounds=0, offered=(), topic=faq.topic)
+    if decision.kind == "unknown" and message.intent == "out_of_scope":
+        return out_of_scope(catalogue, message, context)
     return _spoken(catalogue, message, context, filled, decision, wants)
+
+
+def _decide(catalogue: Catalogue, message: Message, context: Context, filled: Filled, wants: str) -> tuple[Decision, Filled]:
+    """Decide with what was carried along; where a carried proof does not fit the new matter, without it."""
+    near = catalogue.near(filled.spelled_out) if filled.carried else message.near
+    decision = decide(catalogue, Question(filled.links, filled.region, wants, near))
+    if filled.proof_carried and decision.kind in ("not_listed", "ask_which"):
+        bare = replace(filled, links=replace(filled.links, proofs=()), proof_carried=False)
+        other = decide(catalogue, Question(bare.links, bare.region, wants, near))
+        if other.kind in ("answer", "ask_which", "list"):
+            return other, bare
+    if decision.kind.startswith("ask_") and context.offered and filled.carried:
+        # The citizen answers a question back in words of their own: which of the offered rows is nearest?
+        case = Case(catalogue, Question(filled.links, filled.region, wants, near))
+        offered = sorted((near.get(i, 0.0), i) for i in context.offered if case.holds(catalogue.rows[i]))
+        if offered and offered[-1][0] - (offered[-2][0] if len(offered) > 1 else 0.85) >= 0.01:
+            return Decision("answer", (catalogue.rows[offered[-1][1]],)), filled
+    return decision, filled
 
 
 def _spoken(
@@ -305,32 +340,26 @@ def _policy(faq: Faq, extra: list[str] | None = None) -> Answer:
 
 def explain(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context]:
     """A rule of the reform, and what the catalogue says of the row that was named with it."""
-    filled = fill(catalogue, message.links, context, message.intent, message.profile_region)
-    topics = TOPICS[message.intent]
-    about_row = bool(filled.links.proofs) and message.intent not in ("ask_region_status", "ask_false_pledge")
+    filled = fill(catalogue, message.links, context, message.intent, message.confidence, message.profile_region)
+    topics = TOPICS.get(message.intent, ("definition",))
     faq = nearest_faq(catalogue, message, topics, 0.0 if message.confidence >= 0.5 else FAQ_NEAR)
+    about_row = message.intent not in ("ask_region_status", "ask_false_pledge")
     if about_row:
         decision = decide(catalogue, Question(filled.links, filled.region, "ask_need_proof", message.near))
+        rows = [r for r in decision.rows if filled.links.proofs or message.near.get(r.id, 0) >= FAQ_NEAR]
         if decision.kind == "answer":
             row = decision.rows[0]
             extra = []
             if message.intent in ("ask_pledge", "start_pledge"):
-                extra.append(
-                    say("policy.pledge_start")
-                    if row.verdict_kind == "pledge"
-                    else say("pledge_no", proof=row.short_proof)
-                )
+                extra.append(say("policy.pledge_start") if row.verdict_kind == "pledge" else say("pledge_no", proof=row.short_proof))
             text = "\n".join([verdict_text(row), *extra])
-            return Answer(
-                "answered",
-                [Reply(text, card=row.verdict())],
-                verdicts=[row.verdict()],
-                candidates=[candidate(row)],
-            ), _after(context, filled, decision)
-        if decision.kind.startswith("ask_") and message.intent != "start_pledge" and faq:
-            answer = _policy(faq)
-            answer.candidates = [candidate(r) for r in decision.rows]
-            answer.replies[0].buttons = [_button(r) for r in decision.rows[:4]]
+            return Answer("answered", [Reply(text, card=row.verdict())], verdicts=[row.verdict()], candidates=[candidate(row)]), _after(context, filled, decision)
+        if rows and decision.kind.startswith("ask_") and message.confidence < 0.7 and _best_row(message) > _best_faq(message):
+            return _spoken(catalogue, message, context, filled, decision, "ask_need_proof")
+        if rows and message.intent != "start_pledge" and faq and _best_row(message) > _best_faq(message):
+            answer = _policy(faq, [say("policy.related_row", line=short_line(rows[0]))])
+            answer.candidates = [candidate(r) for r in rows[:4]]
+            answer.replies[0].buttons = [_button(r) for r in rows[:4]]
             return answer, replace(_after(context, filled, decision), rounds=0)
     if faq is None:
         return answer_question(catalogue, replace(message, intent="ask_need_proof"), context)
@@ -340,10 +369,14 @@ def explain(catalogue: Catalogue, message: Message, context: Context) -> tuple[A
 
 def report_demand(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context]:
     """An office demanded a proof: how to complain, and what the catalogue says of the demand."""
-    filled = fill(catalogue, message.links, context, message.intent, message.profile_region)
+    filled = fill(catalogue, message.links, context, message.intent, message.confidence, message.profile_region)
     decision = Decision("unknown")
     if filled.links.proofs:
         decision = decide(catalogue, Question(filled.links, filled.region, "ask_need_proof", message.near))
+    if message.confidence < 0.7 and decision.kind.startswith(("answer", "ask_")):
+        answer, after = _spoken(catalogue, message, context, filled, decision, "ask_need_proof")
+        answer.replies[-1].text += "\n" + say("report.head")
+        return answer, after
     lines = []
     rows = list(decision.rows) if decision.kind == "answer" else []
     if rows:

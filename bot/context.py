@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from proof_catalogue.linker import Links, Mention
@@ -44,11 +44,23 @@ class Context:
 
 @dataclass(frozen=True)
 class Filled:
-    """Links of one message after the context has been added, and whether it leaned on the context."""
+    """Links of one message after the context has been added, and what of it came from the context."""
 
     links: Links
     region: str | None
-    carried: bool = field(default=False)
+    proof_carried: bool = False
+    matter_carried: bool = False
+
+    @property
+    def carried(self) -> bool:
+        """Whether the message leaned on what was said before."""
+        return self.proof_carried or self.matter_carried
+
+    @property
+    def spelled_out(self) -> str:
+        """The message with what it leaned on said in full, for comparing meanings."""
+        names = [m.term.name for m in (*self.links.matters, *self.links.proofs) if m.how == "context"]
+        return "，".join([*names, self.links.text])
 
 
 def corrected(text: str) -> str:
@@ -57,29 +69,52 @@ def corrected(text: str) -> str:
     return match.group("right") if match else text
 
 
+def leans_on(context: Context, links: Links, intent: str, confidence: float) -> bool:
+    """Return whether a message is a follow-up: short, and worded like one or empty of anything of its own."""
+    if context.topic is None:
+        return False
+    size = len(re.sub(r"[^\w]", "", links.text))
+    own_matter = any(not m.term.generic for m in links.matters)
+    if links.proofs and own_matter:
+        return False
+    if context.rounds > 0 and size <= 30:
+        return True
+    if size > 16:
+        return False
+    worded = bool(_FOLLOW_UP.search(links.text.strip())) or intent == "inform"
+    bare = not links.proofs and not own_matter
+    if bare and not worded:
+        own_words = len(links.residue.replace(" ", ""))
+        return confidence < 0.5 or own_words <= 1 or (bool(links.regions) and not links.says_paper)
+    return worded
+
+
 def fill(
-    catalogue: Catalogue, links: Links, context: Context, intent: str, profile_region: str | None
+    catalogue: Catalogue, links: Links, context: Context, intent: str, confidence: float, profile_region: str | None
 ) -> Filled:
     """Add to `links` what the conversation already knows, where the message is a follow-up.
 
-    The region is the sentence's own, else the conversation's, else the profile's.
+    The region is the sentence's own, else the conversation's, else the profile's. A proof is carried along only where the
+    message says nothing unrecognised that may name another one.
     """
-    named = links.region.code if links.region else None
-    region = named or context.region or profile_region
-    short = len(re.sub(r"[^\w]", "", links.text)) <= 16
-    leans = bool(_FOLLOW_UP.search(links.text.strip())) or intent == "inform" or context.rounds > 0
-    matters = [m for m in links.matters if not m.term.generic]
-    if not (short or context.rounds > 0) or not leans:
-        if not links.proofs and not matters and named and not links.says_paper and short:
-            leans = True
-        else:
-            return Filled(links, region)
+    region = (links.region.code if links.region else None) or context.region or profile_region
+    if not leans_on(context, links, intent, confidence):
+        return Filled(links, region)
+    right = corrected(links.text)
+    if right != links.text:
+        links = replace(catalogue.linker.link(right), regions=links.regions)
     old_proof = catalogue.term.get(("proof", context.proof or ""))
     old_matter = catalogue.term.get(("matter", context.matter or ""))
-    proofs, kept = links.proofs, links.matters
-    carried = False
-    if not proofs and old_proof:
-        proofs, carried = (Mention(old_proof, 0, 0, "context", frozenset()),), True
-    if not matters and old_matter:
-        kept, carried = (*kept, Mention(old_matter, 0, 0, "context", frozenset())), True
-    return Filled(replace(links, proofs=proofs, matters=kept), region, carried)
+    own_matter = any(not m.term.generic for m in links.matters)
+    if not links.proofs and not own_matter:
+        proofs, matters = catalogue.linker.fragments(links, old_proof, old_matter)
+        links = replace(links, proofs=proofs, matters=(*links.matters, *matters))
+        own_matter = bool(matters)
+    explained = len(links.residue.replace(" ", "")) <= 1
+    proof_carried = not links.proofs and old_proof is not None and (own_matter or explained)
+    matter_carried = not own_matter and old_matter is not None
+    if proof_carried and old_proof:
+        links = replace(links, proofs=(Mention(old_proof, 0, 0, "context", frozenset()),))
+    if matter_carried and old_matter:
+        links = replace(links, matters=(*links.matters, Mention(old_matter, 0, 0, "context", frozenset())))
+    return Filled(links, region, proof_carried, matter_carried)

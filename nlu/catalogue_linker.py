@@ -11,8 +11,7 @@ from rasa.engine.storage.storage import ModelStorage
 from rasa.shared.nlu.constants import ENTITIES, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
-from bot.settings import read_settings
-from proof_catalogue.store import Catalogue
+from proof_catalogue.store import Catalogue, open_default
 
 from .sentence_encoder import SENTENCE_VECTOR
 
@@ -30,13 +29,13 @@ class CatalogueLinker(GraphComponent):
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        """No settings: the catalogue lies where the assistant's settings say."""
+        """No settings: the catalogue lies where MIANZHENG_DATA says."""
         return {}
 
     @staticmethod
     def required_packages() -> list[str]:
         """Packages that must be importable."""
-        return ["spacy", "jieba", "pypinyin", "opencc"]
+        return ["spacy", "jieba", "pypinyin", "opencc-python-reimplemented"]
 
     @classmethod
     def create(
@@ -46,8 +45,8 @@ class CatalogueLinker(GraphComponent):
         resource: Resource,
         execution_context: ExecutionContext,
     ) -> CatalogueLinker:
-        """Open the catalogue that the settings name."""
-        return cls(Catalogue(read_settings().catalogue))
+        """Open the catalogue of this process."""
+        return cls(open_default())
 
     def process(self, messages: list[Message]) -> list[Message]:
         """Link each message; one that names nothing keeps its entities as they were."""

@@ -18,7 +18,9 @@ from .vocabulary import Term
 
 # Cosines of the sentence encoder lie close together; these were set on the development half of the evaluation sets.
 NEAR = 0.905  # a row this near may be offered although its names were not said
-SURE = 0.93  # a row this near is the one meant where its proof was named and nothing speaks against it
+CLEAR = (0.92, 0.015)  # this near, and by this much before the next row: the one meant, where proof or matter was named
+CLEAR_ALONE = (0.95, 0.02)  # the same where nothing was named
+OFFERED = 0.925  # a row outside what was named is offered beside it
 CHOICES = 5  # buttons that a question back may have
 
 
@@ -30,6 +32,10 @@ class Question:
     region: str | None = None
     wants: str = "ask_need_proof"
     near: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def near_rows(self) -> list[str]:
+        return [k for k in self.near if k.startswith("F")]
 
     @property
     def proofs(self) -> list[Term]:
@@ -81,6 +87,11 @@ class Case:
         found = (self.catalogue.rows[i] for i in dict.fromkeys(ids))
         return [r for r in found if r.kind != "general_rule" and (self.holds(r) or self.local(r))]
 
+    @property
+    def plain(self) -> bool:
+        """Whether the sentence holds little beyond what was recognised: no unknown matter, no longer name of another paper."""
+        return len(self.links.residue.replace(" ", "")) <= 3
+
     def score(self, row: Requirement) -> float:
         """Return how well a row fits the sentence, for ordering only."""
         near = max(0.0, self.question.near.get(row.id, 0.0) - 0.8) * 10
@@ -90,6 +101,17 @@ class Case:
             / 8
         )
         return near + alias + named
+
+    def clear(self, row: Requirement, least: float, ahead: float) -> bool:
+        """Return whether `row` is nearest in meaning of all rows that may answer, at least `least`, by `ahead` over the next."""
+        near = sorted(((self.question.near.get(r.id, 0.0), r.id) for r in self.rows(self.question.near_rows)), reverse=True)
+        if not near or near[0][1] != row.id or near[0][0] < least:
+            return False
+        names = {(t.kind, t.name) for t in self.catalogue.terms_of.get(row.id, [])}
+        alike = {r.id for r in self.rows(row.see_also) if len(names & {(t.kind, t.name) for t in self.catalogue.terms_of.get(r.id, [])}) >= 2}
+        alike.add(row.id)
+        following = next((n for n, i in near if i not in alike), 0.0)
+        return near[0][0] - following >= ahead
 
     def ranked(self, rows: Iterable[Requirement]) -> list[Requirement]:
         """Return rows best first; a row whose basis loses a conflict comes after the one that prevails."""
@@ -122,7 +144,13 @@ def decide(catalogue: Catalogue, question: Question) -> Decision:
 
 
 def general_rule(case: Case) -> Decision | None:
-    """A rule that holds whatever the proof, called by its own name and by nothing longer."""
+    """A rule that holds whatever the proof, called by its own name and by nothing longer, or plainly meant."""
+    if not case.question.proofs and case.question.near:
+        nearest, nearness = max(case.question.near.items(), key=lambda pair: pair[1])
+        row = case.catalogue.rows.get(nearest)
+        following = max((n for k, n in case.question.near.items() if k != nearest), default=0.0)
+        if row and row.kind == "general_rule" and case.holds(row) and nearness >= CLEAR[0] and nearness - following >= 0.005:
+            return Decision("rule", (row,))
     named = [case.catalogue.rows[i] for i in case.links.rows if case.catalogue.rows[i].kind == "general_rule"]
     named = [r for r in named if case.holds(r) or case.local(r)]
     longest = max((m.weight for m in case.links.proofs), default=0)
@@ -181,24 +209,21 @@ def whatever_the_matter(case: Case) -> Decision | None:
 
 
 def issuer_wanted(case: Case) -> Decision | None:
-    """Where is it issued: a row that says who, preferring those that hold for the most matters."""
+    """Where is it issued: the nearest row that says who issues it for every matter; else which matter it is for."""
     if case.question.wants != "ask_where_issue" or not case.question.proofs or case.question.matters:
         return None
-    rows = [r for r in case.rows(case.question.proofs[0].requirements) if case.holds(r)]
+    proof = case.question.proofs[0]
+    rows = [r for r in case.rows(proof.requirements) if case.holds(r)]
+    if not rows:
+        return None
     retained = [r for r in rows if r.verdict_kind == "retained"]
-    generic = [r for r in rows if case.catalogue.generic(r.id)]
-    if len(retained) == 1:
-        return Decision("answer", (retained[0],), proof=case.question.proofs[0])
-    best = case.ranked(retained) or case.ranked(generic)
-    if best and (len(best) == 1 or case.score(best[0]) - case.score(best[1]) > 0.15):
-        return Decision("answer", (best[0],), proof=case.question.proofs[0])
-    if rows:
-        return Decision(
-            "ask_matter",
-            tuple((case.ranked(retained) + case.ranked(r for r in rows if r not in retained))[:CHOICES]),
-            proof=case.question.proofs[0],
-        )
-    return None
+    broad = [r for r in retained if case.catalogue.generic(r.id)] or (retained if len(rows) == 1 else [])
+    best = case.nearest(broad)
+    if best and case.plain:
+        return Decision("answer", (best[0],), proof=proof)
+    others = [r for r in rows if r not in broad]
+    ranked = case.ranked(broad) + sorted(case.ranked(others), key=lambda r: r.verdict_kind not in ("retained", "wrong_issuer"))
+    return Decision("ask_matter", tuple(ranked[:CHOICES]), proof=proof)
 
 
 def proof_without_row(case: Case) -> Decision | None:
@@ -208,6 +233,8 @@ def proof_without_row(case: Case) -> Decision | None:
     proof, matter = case.question.proofs[0], case.question.matters[0]
     rows = case.rows(i for p in case.question.proofs for i in p.requirements)
     near = [r for r in rows if case.question.near.get(r.id, 0) >= NEAR or case.catalogue.generic(r.id)]
+    of_matter = case.rows(i for m in case.question.matters for i in m.requirements)
+    near += [r for r in of_matter if r not in near and case.question.near.get(r.id, 0) >= OFFERED]
     if near:
         return Decision("ask_which", tuple(case.ranked(near)[:CHOICES]), proof=proof, matter=matter)
     return Decision(
@@ -224,27 +251,37 @@ def proof_only(case: Case) -> Decision | None:
     if not rows:
         return Decision("not_listed", proof=proof)
     ranked = case.ranked(rows)
+    if not all(p.requirements for p in case.question.proofs):
+        return Decision("ask_matter", tuple(ranked[:CHOICES]), proof=proof)
     best = ranked[0]
     alone = len(rows) == 1 and case.holds(best)
-    if alone and (len(case.links.residue) <= 3 or case.question.near.get(best.id, 0) >= SURE):
+    if case.holds(best) and ((alone and case.plain) or case.clear(best, *CLEAR)):
         return Decision("answer", (best,), proof=proof)
     return Decision("ask_matter", tuple(ranked[:CHOICES]), proof=proof)
 
 
 def matter_only(case: Case) -> Decision | None:
-    """Only the matter is named: all its proofs, nearest in meaning first."""
+    """Only the matter is named: all its proofs if that was asked, else which of them the citizen means."""
     if not case.question.matters:
         return None
     rows: list[Requirement] = []
     for matter in case.question.matters:
         rows += [r for r in case.rows(matter.requirements) if r not in rows]
     matter = case.question.matters[0]
+    near = [r for r in case.rows(case.catalogue.rows) if case.question.near.get(r.id, 0) >= OFFERED]
     if not rows:
-        return Decision("not_listed", matter=matter)
+        return Decision("ask_which", tuple(case.ranked(near)[:3]), matter=matter) if near else Decision("not_listed", matter=matter)
     held = [r for r in rows if case.holds(r)]
     if not held:
         return Decision("ask_region", tuple(case.ranked(rows)[:CHOICES]), matter=matter)
-    return Decision("list", tuple(case.ranked(_best_of_conflicts(case, held))), matter=matter)
+    ranked = case.ranked(_best_of_conflicts(case, held))
+    if case.question.wants == "ask_proof_list":
+        return Decision("list", tuple(ranked), matter=matter)
+    for best in ranked:
+        if case.clear(best, *CLEAR):
+            return Decision("answer", (best,), matter=matter)
+    offered = ranked[:CHOICES] + [r for r in case.ranked(near) if r not in ranked][:1]
+    return Decision("ask_which", tuple(offered), matter=matter)
 
 
 def _best_of_conflicts(case: Case, rows: list[Requirement]) -> list[Requirement]:
@@ -258,7 +295,8 @@ def meaning(case: Case) -> Decision | None:
         case.rows(i for i, s in case.question.near.items() if s >= NEAR and i in case.catalogue.rows)
     )
     if ranked:
-        return Decision("ask_which", tuple(ranked[:4]))
+        clear = [r for r in ranked if case.holds(r) and case.clear(r, *CLEAR_ALONE)]
+        return Decision("answer", (clear[0],)) if clear else Decision("ask_which", tuple(ranked[:4]))
     return Decision("not_listed") if case.links.says_paper else None
 
 

@@ -60,6 +60,7 @@ class Links:
         """What is left of the sentence when names, places and small words are taken out."""
         gone = {i for m in (*self.proofs, *self.matters) for i in m.covered}
         gone |= {i for _, start, end in self.regions for i in range(start, end)}
+        gone |= {i for pattern in _ISSUERS.values() for m in pattern.finditer(self.text) for i in range(*m.span())}
         left = "".join(" " if i in gone else c for i, c in enumerate(self.text))
         return re.sub(r"\s+", " ", _SMALL.sub(" ", left)).strip()
 
@@ -101,6 +102,7 @@ def read_links(value: dict[str, Any], terms: dict[tuple[str, str], Term], region
     )
 
 
+_FRAGMENT_CUT = re.compile(r"\s+|那个|这个|换成|改成|如果|是|做|呢|吧|么|另外|还有")
 _SMALL = re.compile(
     r"[^\u4e00-\u9fffa-z0-9]|请问|你好|您好|现在|还要不要|要不要|需不需要|用不用|是不是|是否|需要|还要|必须|一定|怎么办|怎么|怎样|咋办|咋|哪里|哪儿|哪个|哪些|什么|啥|"
     r"可以|能不能|可不可以|吗|呢|吧|啊|呀|嘛|伐|么|咧|呗|不|没有|没|有|的|了|要|去|来|给|到|在|和|跟|或|把|被|让|叫|说|我|你|他|她|们|俺|咱|这|那|个|张|份|些|里|上|下|就|都|也|还|又|再|才|会|能|得|该|用|拿|交|带|开|办|出|证明|材料|手续|单位|一下|一个|时候|想|问|知道|办理|申请|提供|提交|出具|盖章"
@@ -113,10 +115,22 @@ class Linker:
     def __init__(self, terms: list[Term], requirements: list[Requirement], regions: Regions):
         import spacy
         from spacy.matcher import PhraseMatcher
+        from spacy.tokens import Doc
+
+        self._Doc = Doc
 
         self._regions = regions
         self._terms = {(t.kind, t.name): t for t in terms}
         self._cued = [(t, cue) for t in terms for cue in t.cues]
+        # Alternative → the cues and parts it stands in; by first character, so that a sentence is read once.
+        self._parts: dict[str, list[tuple[int, int]]] = {}
+        for number, (_, cue) in enumerate(self._cued):
+            for part, alternatives in enumerate(cue):
+                for alternative in alternatives:
+                    self._parts.setdefault(alternative, []).append((number, part))
+        self._by_first: dict[str, list[str]] = {}
+        for alternative in self._parts:
+            self._by_first.setdefault(alternative[0], []).append(alternative)
         self._nlp = spacy.blank("zh")
         self._matcher = PhraseMatcher(self._nlp.vocab)
         for term in terms:
@@ -129,7 +143,11 @@ class Linker:
 
     def _add(self, key: str, phrase: str) -> None:
         if len(phrase) >= 2:
-            self._matcher.add(key, [self._nlp.make_doc(phrase)])
+            self._matcher.add(key, [self._doc(phrase)])
+
+    def _doc(self, text: str) -> Any:
+        # One token a character, which is what makes matches exact on Chinese; blank("zh") does the same, only slower.
+        return self._Doc(self._nlp.vocab, words=list(text), spaces=[False] * len(text))
 
     @staticmethod
     def _words(terms: list[Term]) -> set[str]:
@@ -151,12 +169,12 @@ class Linker:
     def link(self, text: str) -> Links:
         """Return what `text` names. Any text is accepted; nothing found gives empty links."""
         mended = self.mend(text)
-        doc = self._nlp.make_doc(mended)
+        doc = self._doc(mended)
         mentions: list[Mention] = []
         rows: dict[str, int] = {}
         for key, first, last in self._matcher(doc):
             kind, name = self._nlp.vocab.strings[key].split("\t")
-            start, end = doc[first].idx, doc[last - 1].idx + len(doc[last - 1])
+            start, end = first, last
             if kind == "row":
                 rows[name] = max(rows.get(name, 0), end - start)
             else:
@@ -166,8 +184,8 @@ class Linker:
         mentions += self._cues(mended)
         proofs = _widest([m for m in mentions if m.term.kind == "proof"])
         # 失业登记 inside 失业登记证明 is the paper's name, not what the citizen wants done.
-        papers = [m.covered for m in proofs if m.how == "name"]
-        matters = [m for m in mentions if m.term.kind == "matter" and not any(m.covered <= p for p in papers)]
+        paper = frozenset().union(*(m.covered for m in proofs if m.how == "name"))
+        matters = [m for m in mentions if m.term.kind == "matter" and _beside(m, paper)]
         return Links(
             text=mended,
             proofs=proofs,
@@ -178,25 +196,66 @@ class Linker:
             says_paper=bool(_PAPER.search(mended)),
         )
 
+    def fragments(self, links: Links, proof: Term | None, matter: Term | None) -> tuple[tuple[Mention, ...], tuple[Mention, ...]]:
+        """Return proofs and matters that a follow-up names by a part of their name only (单身那个呢, 那离婚呢).
+
+        A term that shares a row with the `matter` or `proof` talked about comes before all others; without such a one,
+        a part that many names hold says nothing.
+        """
+        found: dict[str, tuple[Mention, ...]] = {"proof": (), "matter": ()}
+        for piece in sorted((p for p in _FRAGMENT_CUT.split(links.residue) if 2 <= len(p) <= 8), key=len, reverse=True):
+            for kind, other in (("proof", matter), ("matter", proof)):
+                terms = [t for (k, _), t in self._terms.items() if k == kind and any(piece in n for n in t.names)]
+                joint = [t for t in terms if other and set(t.requirements) & set(other.requirements)]
+                chosen = joint or (terms if len(terms) <= 2 else [t for t in terms if t.name.startswith(piece)][:1])
+                if chosen and not found[kind]:
+                    at = max(0, links.text.find(piece))
+                    covered = frozenset(range(at, at + len(piece)))
+                    found[kind] = tuple(Mention(t, at, at + len(piece), "part", covered) for t in chosen[:2])
+            if found["proof"] or found["matter"]:
+                break
+        if found["proof"]:
+            return found["proof"], ()
+        return (), found["matter"][:1]
+
     def _cues(self, text: str) -> list[Mention]:
+        said: dict[int, dict[int, tuple[int, int]]] = {}
+        for at, character in enumerate(text):
+            for alternative in self._by_first.get(character, ()):
+                if text.startswith(alternative, at):
+                    for number, part in self._parts[alternative]:
+                        # Of the alternatives of a part the longest counts, of equals the first one said.
+                        held = said.setdefault(number, {}).get(part)
+                        if held is None or len(alternative) > held[1]:
+                            said[number][part] = (at, len(alternative))
         found = []
-        for term, cue in self._cued:
-            covered: set[int] = set()
-            for part in cue:
-                at = next(((text.find(a), len(a)) for a in part if a in text), None)
-                if at is None:
-                    break
-                covered.update(range(at[0], at[0] + at[1]))
-            else:
+        for number, parts in said.items():
+            term, cue = self._cued[number]
+            if len(parts) == len(cue):
+                covered = {i for at, size in parts.values() for i in range(at, at + size)}
                 found.append(Mention(term, min(covered), max(covered) + 1, "cue", frozenset(covered)))
         return found
 
 
+def _beside(mention: Mention, paper: frozenset[int]) -> bool:
+    """Return whether a matter is said beside the paper's name and not only within it."""
+    return not mention.covered & paper or len(mention.covered - paper) >= 2
+
+
 def _apart(mentions: tuple[Mention, ...]) -> tuple[Mention, ...]:
-    """Drop a mention that shares characters with a heavier one: 公积金贷款 is not also a bank loan."""
-    return tuple(
-        m for m in mentions if not any(m.covered & o.covered and o.weight > m.weight for o in mentions)
-    )
+    """Drop a mention that shares characters with a weightier one: 公积金贷款 is not also a bank loan.
+
+    A name outweighs a cue, unless the cue says all of the name and more.
+    """
+
+    def outweighs(one: Mention, other: Mention) -> bool:
+        if one.how == "name" and other.how == "cue":
+            return not other.covered > one.covered
+        if one.how == "cue" and other.how == "name":
+            return one.covered > other.covered
+        return one.weight > other.weight
+
+    return tuple(m for m in mentions if not any(m.covered & o.covered and outweighs(o, m) for o in mentions if o is not m))
 
 
 def _widest(mentions: list[Mention]) -> tuple[Mention, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -25,7 +26,7 @@ from .text import canonical, index_terms
 from .vocabulary import Term, read_terms
 
 DATA = Path(__file__).resolve().parent.parent / "data"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def fingerprint(data: Path = DATA) -> str:
@@ -42,6 +43,7 @@ def wordings(rows: list[Requirement], faqs: list[Faq]) -> list[tuple[str, str]]:
     pairs = []
     for row in rows:
         if row.kind == "general_rule":
+            pairs += [(row.id, wording) for wording in (f"{row.matter}要{row.short_proof}吗", *row.aliases)]
             continue
         pairs.append((row.id, f"{row.matter}需要{row.short_proof}吗"))
         pairs += [(row.id, f"{row.matter}，{alias}") for alias in row.aliases[:3]]
@@ -254,6 +256,12 @@ class Catalogue:
         )
         with self._lock:
             return dict(self._connection.execute(sql, (match, limit)).fetchall())
+
+
+@functools.lru_cache(maxsize=1)
+def open_default() -> Catalogue:
+    """Return this process's catalogue, `catalogue.db` under MIANZHENG_DATA (default `var`), opened on first use."""
+    return Catalogue(Path(os.environ.get("MIANZHENG_DATA") or "var") / "catalogue.db")
 
 
 def _row(record: dict[str, Any]) -> Requirement:

@@ -1,0 +1,73 @@
+"""Fixtures for all tests, and the order they run in: units, the running system, a fresh clone."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+
+from bot.models import prepare_catalogue
+from bot.settings import Settings, read_settings
+from proof_catalogue.store import Catalogue
+
+from .support import ROOT, Stack, free_ports, kill_marked
+
+hypothesis_settings.register_profile(
+    "mianzheng",
+    deadline=None,
+    max_examples=80,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+hypothesis_settings.load_profile("mianzheng")
+START_LIMIT = 420  # seconds for a start that builds the catalogue and trains
+_ORDER = {"fresh_clone": 3, "browser": 1, "stack": 1}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run units first, then what uses the running system, its destructive tests last, then the fresh clone."""
+
+    def rank(item: pytest.Item) -> int:
+        marks = {m.name for m in item.iter_markers()}
+        own = max((_ORDER[m] for m in marks if m in _ORDER), default=0)
+        return 2 if own == 1 and item.path.name == "test_stack.py" else own
+
+    items.sort(key=rank)
+
+
+@pytest.fixture(scope="session")
+def here() -> Settings:
+    """The settings of a system in this working copy, its Rasa port closed."""
+    return dataclasses.replace(read_settings(), rasa_port=free_ports(1)[0], rate="100000/minute")
+
+
+@pytest.fixture(scope="session")
+def catalogue(here: Settings) -> Catalogue:
+    """The shipped catalogue, built where its data has changed."""
+    os.chdir(ROOT)
+    prepare_catalogue(here)
+    return Catalogue(here.catalogue)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The whole system, started as an operator starts it; it must end without leaving a process behind."""
+    running = Stack(tmp_path_factory.mktemp("stack") / "run.log")
+    running.start()
+    try:
+        running.wait_until_ok(START_LIMIT)
+        yield running
+        assert running.process and running.process.poll() is None, f"it died:\n{running.tail()}"
+        status = running.end()
+        assert status == 0, f"TERM gave exit status {status}:\n{running.tail()}"
+        assert not running.left(), f"processes are left: {running.left()}"
+    finally:
+        kill_marked(running.mark)
+        if running.process:
+            running.process.wait(10)
+
+
