@@ -8,7 +8,6 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
 from bot import answering
-
 from proof_catalogue.store import open_default
 
 from .turn import read_context, utter

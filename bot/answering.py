@@ -14,18 +14,18 @@ from proof_catalogue.requirement import Requirement
 from proof_catalogue.store import Catalogue
 
 from .answer import Answer, Reply
-from .context import Context, Filled, fill
+from .context import Context, Filled, fill, leans_on, worded_as_follow_up
 from .words import say
 
 # Which FAQ topics an intent asks about; the nearest FAQ of these topics answers.
 TOPICS = {
-    "ask_pledge": ("pledge", "false_pledge", "credit"),
+    "ask_pledge": ("pledge", "credit"),
     "start_pledge": ("pledge",),
-    "ask_data_sharing": ("data_sharing", "verification", "definition"),
-    "ask_verification": ("verification", "data_sharing"),
-    "ask_false_pledge": ("false_pledge", "credit", "pledge"),
+    "ask_data_sharing": ("data_sharing",),
+    "ask_verification": ("verification",),
+    "ask_false_pledge": ("false_pledge", "credit"),
     "ask_legal_basis": ("definition",),
-    "ask_region_status": ("region_status", "definition", "issuer"),
+    "ask_region_status": ("region_status", "issuer"),
     "report_demand": ("complaint",),
 }
 QUESTION_INTENTS = {"ask_need_proof", "ask_proof_list", "ask_where_issue", "ask_legal_basis", "inform"}
@@ -148,17 +148,33 @@ def mend_route(message: Message, context: Context) -> Route | None:
     links, intent, sure = message.links, message.intent, message.confidence
     named = bool(links.proofs) or any(not m.term.generic for m in links.matters)
     about_papers = named or links.says_paper
+    follows = leans_on(context, links, intent, sure)
+    if (
+        follows
+        and intent in ("abuse", "attack", "out_of_scope", *SMALLTALK)
+        and sure < 0.95
+        and worded_as_follow_up(links)
+    ):
+        return answer_question
     if intent == "attack" and (sure < 0.75 or (about_papers and sure < 0.97)):
         return answer_question
     if intent in ("abuse", "human") and (sure < 0.45 or (named and links.says_paper and sure < 0.9)):
         return answer_question
-    if intent in SMALLTALK and (about_papers or (links.regions and context.topic) or (sure < 0.4 and context.topic)):
+    if intent in SMALLTALK and (
+        about_papers or (links.regions and context.topic) or (sure < 0.4 and context.topic)
+    ):
         return answer_question
     if intent == "out_of_scope" and links.says_paper and (named or sure < 0.6):
         return answer_question
     if intent == "out_of_scope" and sure < 0.5 and (context.topic or _best_row(message) >= WELL_NEAR):
         return answer_question
-    if intent in TOPICS and intent != "report_demand" and sure < 0.6 and about_papers and _best_row(message) >= _best_faq(message):
+    if (
+        intent in TOPICS
+        and intent != "report_demand"
+        and sure < 0.6
+        and about_papers
+        and _best_row(message) >= _best_faq(message)
+    ):
         return answer_question
     if intent == "ask_legal_basis" and not named and not context.proof:
         return explain
@@ -175,7 +191,9 @@ def _best_faq(message: Message) -> float:
 
 def answer_question(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context]:
     """Is it needed, where is it issued, on what ground, what does a matter need."""
-    filled = fill(catalogue, message.links, context, message.intent, message.confidence, message.profile_region)
+    filled = fill(
+        catalogue, message.links, context, message.intent, message.confidence, message.profile_region
+    )
     wants = message.intent if message.intent in QUESTION_INTENTS else "ask_need_proof"
     decision, filled = _decide(catalogue, message, context, filled, wants)
     if decision.kind not in ("answer", "list") and not filled.carried:
@@ -187,7 +205,9 @@ def answer_question(catalogue: Catalogue, message: Message, context: Context) ->
     return _spoken(catalogue, message, context, filled, decision, wants)
 
 
-def _decide(catalogue: Catalogue, message: Message, context: Context, filled: Filled, wants: str) -> tuple[Decision, Filled]:
+def _decide(
+    catalogue: Catalogue, message: Message, context: Context, filled: Filled, wants: str
+) -> tuple[Decision, Filled]:
     """Decide with what was carried along; where a carried proof does not fit the new matter, without it."""
     near = catalogue.near(filled.spelled_out) if filled.carried else message.near
     decision = decide(catalogue, Question(filled.links, filled.region, wants, near))
@@ -340,7 +360,9 @@ def _policy(faq: Faq, extra: list[str] | None = None) -> Answer:
 
 def explain(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context]:
     """A rule of the reform, and what the catalogue says of the row that was named with it."""
-    filled = fill(catalogue, message.links, context, message.intent, message.confidence, message.profile_region)
+    filled = fill(
+        catalogue, message.links, context, message.intent, message.confidence, message.profile_region
+    )
     topics = TOPICS.get(message.intent, ("definition",))
     faq = nearest_faq(catalogue, message, topics, 0.0 if message.confidence >= 0.5 else FAQ_NEAR)
     about_row = message.intent not in ("ask_region_status", "ask_false_pledge")
@@ -351,10 +373,24 @@ def explain(catalogue: Catalogue, message: Message, context: Context) -> tuple[A
             row = decision.rows[0]
             extra = []
             if message.intent in ("ask_pledge", "start_pledge"):
-                extra.append(say("policy.pledge_start") if row.verdict_kind == "pledge" else say("pledge_no", proof=row.short_proof))
+                extra.append(
+                    say("policy.pledge_start")
+                    if row.verdict_kind == "pledge"
+                    else say("pledge_no", proof=row.short_proof)
+                )
             text = "\n".join([verdict_text(row), *extra])
-            return Answer("answered", [Reply(text, card=row.verdict())], verdicts=[row.verdict()], candidates=[candidate(row)]), _after(context, filled, decision)
-        if rows and decision.kind.startswith("ask_") and message.confidence < 0.7 and _best_row(message) > _best_faq(message):
+            return Answer(
+                "answered",
+                [Reply(text, card=row.verdict())],
+                verdicts=[row.verdict()],
+                candidates=[candidate(row)],
+            ), _after(context, filled, decision)
+        if (
+            rows
+            and decision.kind.startswith("ask_")
+            and message.confidence < 0.7
+            and _best_row(message) > _best_faq(message)
+        ):
             return _spoken(catalogue, message, context, filled, decision, "ask_need_proof")
         if rows and message.intent != "start_pledge" and faq and _best_row(message) > _best_faq(message):
             answer = _policy(faq, [say("policy.related_row", line=short_line(rows[0]))])
@@ -369,7 +405,9 @@ def explain(catalogue: Catalogue, message: Message, context: Context) -> tuple[A
 
 def report_demand(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context]:
     """An office demanded a proof: how to complain, and what the catalogue says of the demand."""
-    filled = fill(catalogue, message.links, context, message.intent, message.confidence, message.profile_region)
+    filled = fill(
+        catalogue, message.links, context, message.intent, message.confidence, message.profile_region
+    )
     decision = Decision("unknown")
     if filled.links.proofs:
         decision = decide(catalogue, Question(filled.links, filled.region, "ask_need_proof", message.near))

@@ -69,6 +69,11 @@ def corrected(text: str) -> str:
     return match.group("right") if match else text
 
 
+def worded_as_follow_up(links: Links) -> bool:
+    """Return whether a sentence is worded as one that goes on from another: 那…呢, …也一样吗."""
+    return bool(_FOLLOW_UP.search(links.text.strip()))
+
+
 def leans_on(context: Context, links: Links, intent: str, confidence: float) -> bool:
     """Return whether a message is a follow-up: short, and worded like one or empty of anything of its own."""
     if context.topic is None:
@@ -81,7 +86,7 @@ def leans_on(context: Context, links: Links, intent: str, confidence: float) -> 
         return True
     if size > 16:
         return False
-    worded = bool(_FOLLOW_UP.search(links.text.strip())) or intent == "inform"
+    worded = worded_as_follow_up(links) or intent == "inform"
     bare = not links.proofs and not own_matter
     if bare and not worded:
         own_words = len(links.residue.replace(" ", ""))
@@ -90,7 +95,12 @@ def leans_on(context: Context, links: Links, intent: str, confidence: float) -> 
 
 
 def fill(
-    catalogue: Catalogue, links: Links, context: Context, intent: str, confidence: float, profile_region: str | None
+    catalogue: Catalogue,
+    links: Links,
+    context: Context,
+    intent: str,
+    confidence: float,
+    profile_region: str | None,
 ) -> Filled:
     """Add to `links` what the conversation already knows, where the message is a follow-up.
 

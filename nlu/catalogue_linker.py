@@ -35,7 +35,7 @@ class CatalogueLinker(GraphComponent):
     @staticmethod
     def required_packages() -> list[str]:
         """Packages that must be importable."""
-        return ["spacy", "jieba", "pypinyin", "opencc-python-reimplemented"]
+        return ["spacy", "jieba", "pypinyin"]
 
     @classmethod
     def create(

@@ -27,7 +27,13 @@ class SentenceEncoder(GraphComponent):
     intents from .838 to .871 right in five-fold cross-validation, and a length of 8 to .878.
     """
 
-    def __init__(self, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, mean: np.ndarray | None = None) -> None:
+    def __init__(
+        self,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        mean: np.ndarray | None = None,
+    ) -> None:
         self._config = config
         self._model_storage = model_storage
         self._resource = resource
@@ -45,7 +51,11 @@ class SentenceEncoder(GraphComponent):
 
     @classmethod
     def create(
-        cls, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
     ) -> SentenceEncoder:
         """Create an untrained component (see rasa.engine.graph.GraphComponent)."""
         return cls(config, model_storage, resource)

@@ -33,11 +33,15 @@ class TextMender(GraphComponent):
     @staticmethod
     def required_packages() -> list[str]:
         """Packages that must be importable."""
-        return ["jieba", "pypinyin", "opencc-python-reimplemented"]
+        return ["jieba", "pypinyin"]
 
     @classmethod
     def create(
-        cls, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
     ) -> TextMender:
         """Open the catalogue of this process."""
         return cls(open_default())
@@ -54,4 +58,3 @@ class TextMender(GraphComponent):
         """Mend the training examples, but those whose annotated entities would move."""
         self.process([m for m in training_data.training_examples if not m.get("entities")])
         return training_data
-

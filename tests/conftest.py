@@ -69,5 +69,3 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         kill_marked(running.mark)
         if running.process:
             running.process.wait(10)
-
-

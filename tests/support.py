@@ -227,7 +227,9 @@ def check_reply(reply: dict[str, Any]) -> None:
     text = bare(said(reply))
     for verdict in verdicts(reply):
         assert set(verdict) == CARD_FIELDS
-        assert any(w in text for w in CONCLUSIONS[verdict["kind"]]), f"no conclusion of {verdict['kind']}: {said(reply)}"
+        assert any(w in text for w in CONCLUSIONS[verdict["kind"]]), (
+            f"no conclusion of {verdict['kind']}: {said(reply)}"
+        )
         for name in ("replacement", "legal_basis"):
             assert bare(verdict[name]) in text, f"{name} is on the card and not in the words: {said(reply)}"
         for source in verdict["sources"]:

@@ -34,7 +34,9 @@ def check(data: Path) -> list[str]:
     declared = {r for c in conflicts for r in c["rows"]}
     for row in rows:
         if re.match(r"与F\d{3}不一致", row.conflict) and row.id not in declared:
-            faults.append(f"{row.id}: says that it conflicts with another row, but conflicts.yml does not say which prevails")
+            faults.append(
+                f"{row.id}: says that it conflicts with another row, but conflicts.yml does not say which prevails"
+            )
     questions: dict[str, str] = {}
     for faq in faqs:
         if faq.region_code not in regions:

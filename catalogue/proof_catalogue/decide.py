@@ -18,7 +18,10 @@ from .vocabulary import Term
 
 # Cosines of the sentence encoder lie close together; these were set on the development half of the evaluation sets.
 NEAR = 0.905  # a row this near may be offered although its names were not said
-CLEAR = (0.92, 0.015)  # this near, and by this much before the next row: the one meant, where proof or matter was named
+CLEAR = (
+    0.92,
+    0.015,
+)  # this near, and by this much before the next row: the one meant, where proof or matter was named
 CLEAR_ALONE = (0.95, 0.02)  # the same where nothing was named
 OFFERED = 0.925  # a row outside what was named is offered beside it
 CHOICES = 5  # buttons that a question back may have
@@ -95,7 +98,8 @@ class Case:
     def score(self, row: Requirement) -> float:
         """Return how well a row fits the sentence, for ordering only."""
         near = max(0.0, self.question.near.get(row.id, 0.0) - 0.8) * 10
-        alias = self.links.rows.get(row.id, 0) / 8
+        said = max((m.weight for m in self.links.proofs if row.id in m.term.requirements), default=0)
+        alias = max(0, self.links.rows.get(row.id, 0) - said) / 8
         named = (
             sum(m.weight for m in (*self.links.proofs, *self.links.matters) if row.id in m.term.requirements)
             / 8
@@ -104,11 +108,18 @@ class Case:
 
     def clear(self, row: Requirement, least: float, ahead: float) -> bool:
         """Return whether `row` is nearest in meaning of all rows that may answer, at least `least`, by `ahead` over the next."""
-        near = sorted(((self.question.near.get(r.id, 0.0), r.id) for r in self.rows(self.question.near_rows)), reverse=True)
+        near = sorted(
+            ((self.question.near.get(r.id, 0.0), r.id) for r in self.rows(self.question.near_rows)),
+            reverse=True,
+        )
         if not near or near[0][1] != row.id or near[0][0] < least:
             return False
         names = {(t.kind, t.name) for t in self.catalogue.terms_of.get(row.id, [])}
-        alike = {r.id for r in self.rows(row.see_also) if len(names & {(t.kind, t.name) for t in self.catalogue.terms_of.get(r.id, [])}) >= 2}
+        alike = {
+            r.id
+            for r in self.rows(row.see_also)
+            if len(names & {(t.kind, t.name) for t in self.catalogue.terms_of.get(r.id, [])}) >= 2
+        }
         alike.add(row.id)
         following = next((n for n, i in near if i not in alike), 0.0)
         return near[0][0] - following >= ahead
@@ -149,7 +160,13 @@ def general_rule(case: Case) -> Decision | None:
         nearest, nearness = max(case.question.near.items(), key=lambda pair: pair[1])
         row = case.catalogue.rows.get(nearest)
         following = max((n for k, n in case.question.near.items() if k != nearest), default=0.0)
-        if row and row.kind == "general_rule" and case.holds(row) and nearness >= CLEAR[0] and nearness - following >= 0.005:
+        if (
+            row
+            and row.kind == "general_rule"
+            and case.holds(row)
+            and nearness >= CLEAR[0]
+            and nearness - following >= 0.005
+        ):
             return Decision("rule", (row,))
     named = [case.catalogue.rows[i] for i in case.links.rows if case.catalogue.rows[i].kind == "general_rule"]
     named = [r for r in named if case.holds(r) or case.local(r)]
@@ -222,7 +239,9 @@ def issuer_wanted(case: Case) -> Decision | None:
     if best and case.plain:
         return Decision("answer", (best[0],), proof=proof)
     others = [r for r in rows if r not in broad]
-    ranked = case.ranked(broad) + sorted(case.ranked(others), key=lambda r: r.verdict_kind not in ("retained", "wrong_issuer"))
+    ranked = case.ranked(broad) + sorted(
+        case.ranked(others), key=lambda r: r.verdict_kind not in ("retained", "wrong_issuer")
+    )
     return Decision("ask_matter", tuple(ranked[:CHOICES]), proof=proof)
 
 
@@ -270,7 +289,11 @@ def matter_only(case: Case) -> Decision | None:
     matter = case.question.matters[0]
     near = [r for r in case.rows(case.catalogue.rows) if case.question.near.get(r.id, 0) >= OFFERED]
     if not rows:
-        return Decision("ask_which", tuple(case.ranked(near)[:3]), matter=matter) if near else Decision("not_listed", matter=matter)
+        return (
+            Decision("ask_which", tuple(case.ranked(near)[:3]), matter=matter)
+            if near
+            else Decision("not_listed", matter=matter)
+        )
     held = [r for r in rows if case.holds(r)]
     if not held:
         return Decision("ask_region", tuple(case.ranked(rows)[:CHOICES]), matter=matter)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .regions import Region, Regions
@@ -60,7 +60,9 @@ class Links:
         """What is left of the sentence when names, places and small words are taken out."""
         gone = {i for m in (*self.proofs, *self.matters) for i in m.covered}
         gone |= {i for _, start, end in self.regions for i in range(start, end)}
-        gone |= {i for pattern in _ISSUERS.values() for m in pattern.finditer(self.text) for i in range(*m.span())}
+        gone |= {
+            i for pattern in _ISSUERS.values() for m in pattern.finditer(self.text) for i in range(*m.span())
+        }
         left = "".join(" " if i in gone else c for i, c in enumerate(self.text))
         return re.sub(r"\s+", " ", _SMALL.sub(" ", left)).strip()
 
@@ -105,7 +107,7 @@ def read_links(value: dict[str, Any], terms: dict[tuple[str, str], Term], region
 _FRAGMENT_CUT = re.compile(r"\s+|那个|这个|换成|改成|如果|是|做|呢|吧|么|另外|还有")
 _SMALL = re.compile(
     r"[^\u4e00-\u9fffa-z0-9]|请问|你好|您好|现在|还要不要|要不要|需不需要|用不用|是不是|是否|需要|还要|必须|一定|怎么办|怎么|怎样|咋办|咋|哪里|哪儿|哪个|哪些|什么|啥|"
-    r"可以|能不能|可不可以|吗|呢|吧|啊|呀|嘛|伐|么|咧|呗|不|没有|没|有|的|了|要|去|来|给|到|在|和|跟|或|把|被|让|叫|说|我|你|他|她|们|俺|咱|这|那|个|张|份|些|里|上|下|就|都|也|还|又|再|才|会|能|得|该|用|拿|交|带|开|办|出|证明|材料|手续|单位|一下|一个|时候|想|问|知道|办理|申请|提供|提交|出具|盖章"
+    r"可以|能不能|可不可以|吗|呢|吧|啊|呀|嘛|伐|么|咧|呗|不|没有|没|有|的|了|要|去|来|给|到|在|和|跟|或|把|被|让|叫|说|我|你|他|她|们|俺|咱|这|那|个|张|份|些|里|上|下|就|都|也|还|又|再|才|会|能|得|该|用|拿|交|带|开|办|出|证明|材料|手续|单位|部门|窗口|一下|一个|时候|想|问|知道|办理|申请|提供|提交|出具|盖章"
 )
 
 
@@ -196,18 +198,26 @@ class Linker:
             says_paper=bool(_PAPER.search(mended)),
         )
 
-    def fragments(self, links: Links, proof: Term | None, matter: Term | None) -> tuple[tuple[Mention, ...], tuple[Mention, ...]]:
+    def fragments(
+        self, links: Links, proof: Term | None, matter: Term | None
+    ) -> tuple[tuple[Mention, ...], tuple[Mention, ...]]:
         """Return proofs and matters that a follow-up names by a part of their name only (单身那个呢, 那离婚呢).
 
         A term that shares a row with the `matter` or `proof` talked about comes before all others; without such a one,
         a part that many names hold says nothing.
         """
         found: dict[str, tuple[Mention, ...]] = {"proof": (), "matter": ()}
-        for piece in sorted((p for p in _FRAGMENT_CUT.split(links.residue) if 2 <= len(p) <= 8), key=len, reverse=True):
+        for piece in sorted(
+            (p for p in _FRAGMENT_CUT.split(links.residue) if 2 <= len(p) <= 8), key=len, reverse=True
+        ):
             for kind, other in (("proof", matter), ("matter", proof)):
-                terms = [t for (k, _), t in self._terms.items() if k == kind and any(piece in n for n in t.names)]
+                terms = [
+                    t for (k, _), t in self._terms.items() if k == kind and any(piece in n for n in t.names)
+                ]
                 joint = [t for t in terms if other and set(t.requirements) & set(other.requirements)]
-                chosen = joint or (terms if len(terms) <= 2 else [t for t in terms if t.name.startswith(piece)][:1])
+                chosen = joint or (
+                    terms if len(terms) <= 2 else [t for t in terms if t.name.startswith(piece)][:1]
+                )
                 if chosen and not found[kind]:
                     at = max(0, links.text.find(piece))
                     covered = frozenset(range(at, at + len(piece)))
@@ -255,7 +265,11 @@ def _apart(mentions: tuple[Mention, ...]) -> tuple[Mention, ...]:
             return one.covered > other.covered
         return one.weight > other.weight
 
-    return tuple(m for m in mentions if not any(m.covered & o.covered and outweighs(o, m) for o in mentions if o is not m))
+    return tuple(
+        m
+        for m in mentions
+        if not any(m.covered & o.covered and outweighs(o, m) for o in mentions if o is not m)
+    )
 
 
 def _widest(mentions: list[Mention]) -> tuple[Mention, ...]:
@@ -263,7 +277,13 @@ def _widest(mentions: list[Mention]) -> tuple[Mention, ...]:
     best: dict[str, Mention] = {}
     for mention in mentions:
         held = best.get(mention.term.name)
-        if held is None or (mention.weight, mention.how == "name") > (held.weight, held.how == "name"):
+        if held is None:
             best[mention.term.name] = mention
+        elif held.how == "name" == mention.how or held.how == "cue" == mention.how:
+            best[mention.term.name] = max(held, mention, key=lambda m: m.weight)
+        else:
+            # Said by name and by a cue: it is a name, and what the cue says belongs to it.
+            name, cue = (held, mention) if held.how == "name" else (mention, held)
+            best[mention.term.name] = replace(name, covered=name.covered | cue.covered)
     kept = [m for m in best.values() if not any(m.covered < other.covered for other in best.values())]
     return tuple(sorted(kept, key=lambda m: (m.start, -m.weight)))

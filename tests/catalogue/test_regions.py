@@ -83,11 +83,23 @@ def test_every_city_is_found_by_its_short_name(regions):
         ("从宁波迁到温州", ["宁波市", "温州市"]),
         ("江苏也要吗", ["江苏省"]),
         ("上海呢", ["上海市"]),
+        ("北京市", ["北京市"]),
+        ("天津要吗", ["天津市"]),
+        ("重庆办的", ["重庆市"]),
+        ("上海浦东新区", ["浦东新区"]),
         ("内蒙古要吗", ["内蒙古自治区"]),
     ],
 )
 def test_names_that_changed_nested_names_and_other_provinces(regions, text, expected):
     assert names(regions, text) == expected
+
+
+@pytest.mark.parametrize(
+    "name", ["北京", "上海", "天津", "重庆", "江苏", "安徽", "福建", "江西", "广东", "湖北"]
+)
+def test_a_place_outside_the_province_is_never_taken_for_home(regions, name):
+    ((region, _, _),) = regions.find(f"我在{name}办事")
+    assert "330000" not in regions.chain(region.code)
 
 
 def test_a_place_inside_another_covers_both_names(regions):

@@ -1,0 +1,26 @@
+"""Nearness in meaning."""
+
+import numpy as np
+import pytest
+
+from proof_catalogue.meaning import MeaningIndex, encode
+
+
+def test_vectors_are_unit_vectors_and_the_same_each_time():
+    first, again = encode(["收入证明", "", "清税证明"]), encode(["收入证明", "", "清税证明"])
+    assert first.shape == (3, 384) and first.dtype == np.float32
+    assert np.allclose(np.linalg.norm(first, axis=1), 1, atol=1e-3) and np.array_equal(first, again)
+
+
+def test_a_key_counts_by_its_nearest_wording(tmp_path):
+    built = MeaningIndex.build([("a", "公司注销"), ("b", "上小学"), ("a", "清税证明")])
+    built.save(tmp_path / "index.npz")
+    for index in (built, MeaningIndex.load(tmp_path / "index.npz")):
+        near = index.near(encode(["清税证明"])[0])
+        assert list(near) == ["a", "b"] and near["a"] == pytest.approx(1, abs=0.01) and near["b"] < near["a"]
+
+
+def test_what_means_the_same_is_nearer_than_what_does_not(catalogue):
+    near = catalogue.near("老人去世了存折里的钱怎么取，要不要公证")
+    assert near["F096"] > near["F258"]
+    assert set(near) <= set(catalogue.rows) | set(catalogue.faqs)
