@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 
 
 def main() -> None:
     """Open the catalogue, then serve; ready means able to answer."""
     logging.basicConfig(level=logging.WARNING)
+    warnings.showwarning = lambda *args, **kwargs: None
     os.environ["SANIC_HOST"] = "127.0.0.1"
     from rasa_sdk import endpoint
 

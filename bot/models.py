@@ -111,7 +111,11 @@ def train(settings: Settings, force: bool = False) -> Path:
         subprocess.run(
             command,
             cwd=ROOT,
-            env={**child_environment(settings), "LOG_LEVEL": "ERROR"},
+            env={
+                **child_environment(settings),
+                "LOG_LEVEL": "ERROR",
+                "OMP_NUM_THREADS": str(os.cpu_count() or 1),
+            },
             check=True,
             text=True,
             stdout=subprocess.PIPE,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from typing import Any
+
+from proof_catalogue.text import cutter
 
 # Loggers that put the text of a message, or an exception that quotes it, into their records.
 _TALKATIVE = (
@@ -54,6 +57,9 @@ def _validate_quickly() -> None:
 
 def main() -> None:
     """Run Rasa's own command line."""
+    # Rasa turns Python's warnings on; those of its old dependencies help nobody who runs this.
+    warnings.showwarning = lambda *args, **kwargs: None
+    cutter()
     _withhold_texts()
     _validate_quickly()
     from rasa.__main__ import main as rasa_main

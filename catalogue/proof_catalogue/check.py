@@ -72,7 +72,8 @@ def _possible(match: re.Match[str]) -> bool:
 
 
 def _duplicates(rows: list[Requirement]) -> list[str]:
-    faults, seen = [], {}
+    faults: list[str] = []
+    seen: dict[tuple[str, ...], str] = {}
     for row in rows:
         key = (row.kind, canonical(row.proof), canonical(row.matter), row.region_code)
         if key in seen:

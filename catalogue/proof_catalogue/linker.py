@@ -9,7 +9,7 @@ from typing import Any
 from .regions import Region, Regions
 from .requirement import Requirement
 from .spelling import Speller
-from .text import canonical
+from .text import canonical, cutter
 from .vocabulary import Term
 
 # Who is said to issue or stamp the paper; decides between the wrong-issuer rows.
@@ -153,13 +153,11 @@ class Linker:
 
     @staticmethod
     def _words(terms: list[Term]) -> set[str]:
-        import jieba
-
         words: set[str] = set()
         for term in terms:
             for name in term.names:
                 words.add(name)
-                words.update(jieba.cut(name))
+                words.update(cutter().cut(name))
             for cue in term.cues:
                 words.update(w for part in cue for w in part)
         return {w for w in words if len(w) > 1}

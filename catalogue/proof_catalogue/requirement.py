@@ -78,7 +78,7 @@ class Requirement:
                 )
         if not re.fullmatch(r"\d{6}", row["region_code"]):
             raise CatalogueError(f"{where}: region_code {row['region_code']!r} is not six digits")
-        values = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
         return cls(**values)
 
     @property

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from .text import cutter
+
 # Southern speakers and voice input mix these; they are equal when words are compared.
 _FOLD = [("zh", "z"), ("ch", "c"), ("sh", "s"), ("ing", "in"), ("eng", "en"), ("ang", "an")]
 _HAN = re.compile(r"[\u4e00-\u9fff]+")
@@ -27,7 +29,7 @@ def syllables(text: str) -> list[str]:
     """Return one folded syllable a character of `text`; characters without a reading stand for themselves."""
     from pypinyin import lazy_pinyin
 
-    return [fold(s) for s in lazy_pinyin(text, errors=list)]
+    return [fold(s) for s in lazy_pinyin(text, errors=list)]  # type: ignore[arg-type]
 
 
 class Speller:
@@ -55,8 +57,7 @@ class Speller:
         return _HAN.sub(lambda m: self._mend_run(m.group()), text)
 
     def _mend_run(self, run: str) -> str:
-        import jieba
-
+        jieba = cutter()
         borders, at = {0}, 0
         common: list[tuple[int, int]] = []
         for token in jieba.cut(run):

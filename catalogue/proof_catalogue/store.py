@@ -74,7 +74,7 @@ def build(path: Path, data: Path = DATA) -> None:
     try:
         with database.conn:
             _fill(database, rows, regions, terms, faqs, conflicts)
-            database["meta"].insert_all(
+            database.table("meta").insert_all(
                 [
                     {"key": "fingerprint", "value": mark},
                     {"key": "edition", "value": str(edition["edition"])},
@@ -139,22 +139,22 @@ def _fill(
     faqs: list[Faq],
     conflicts: list[dict[str, Any]],
 ) -> None:
-    database["region"].insert_all((asdict(regions.get(code)) for code in regions.codes()), pk="code")
-    database["requirement"].insert_all((asdict(r) for r in rows), pk="id")
-    database["requirement"].create_index(["region_code"])
-    database["term"].insert_all(
+    database.table("region").insert_all((asdict(regions.get(code)) for code in regions.codes()), pk="code")
+    database.table("requirement").insert_all((asdict(r) for r in rows), pk="id")
+    database.table("requirement").create_index(["region_code"])
+    database.table("term").insert_all(
         (
             {"kind": t.kind, "name": t.name, "aliases": t.aliases, "cues": t.cues, "generic": t.generic}
             for t in terms
         ),
         pk=("kind", "name"),
     )
-    database["term_requirement"].insert_all(
+    database.table("term_requirement").insert_all(
         ({"kind": t.kind, "name": t.name, "requirement_id": r} for t in terms for r in t.requirements),
         pk=("kind", "name", "requirement_id"),
     )
-    database["faq"].insert_all((asdict(f) for f in faqs), pk="id")
-    database["conflict"].insert_all(
+    database.table("faq").insert_all((asdict(f) for f in faqs), pk="id")
+    database.table("conflict").insert_all(
         ({"requirement_id": r, "prevails": c["prevails"]} for c in conflicts for r in c["rows"]),
         pk="requirement_id",
     )
@@ -162,8 +162,8 @@ def _fill(
     for term in terms:
         for row_id in term.requirements:
             names.setdefault(row_id, []).extend(term.names)
-    database["search"].create({"id": str, "proof": str, "matter": str, "rest": str})
-    database["search"].insert_all(
+    database.table("search").create({"id": str, "proof": str, "matter": str, "rest": str})
+    database.table("search").insert_all(
         {
             "id": r.id,
             "proof": index_terms(" ".join((r.proof, *r.aliases))),
@@ -173,7 +173,7 @@ def _fill(
         for r in rows
         if r.kind != "general_rule"
     )
-    database["search"].enable_fts(["proof", "matter", "rest"], tokenize="unicode61")
+    database.table("search").enable_fts(["proof", "matter", "rest"], tokenize="unicode61")
 
 
 class Catalogue:
@@ -188,15 +188,15 @@ class Catalogue:
             self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False)
             self._lock = threading.Lock()
             database = sqlite_utils.Database(self._connection)
-            self.meta = {r["key"]: r["value"] for r in database["meta"].rows}
-            self.rows = {r["id"]: _row(r) for r in database["requirement"].rows}
-            self.regions = Regions([Region(**r) for r in database["region"].rows])
-            self.faqs = {r["id"]: _faq(r) for r in database["faq"].rows}
-            self.prevails = {r["requirement_id"]: r["prevails"] for r in database["conflict"].rows}
+            self.meta = {r["key"]: r["value"] for r in database.table("meta").rows}
+            self.rows = {r["id"]: _row(r) for r in database.table("requirement").rows}
+            self.regions = Regions([Region(**r) for r in database.table("region").rows])
+            self.faqs = {r["id"]: _faq(r) for r in database.table("faq").rows}
+            self.prevails = {r["requirement_id"]: r["prevails"] for r in database.table("conflict").rows}
             owned: dict[tuple[str, str], list[str]] = {}
-            for link in database["term_requirement"].rows:
+            for link in database.table("term_requirement").rows:
                 owned.setdefault((link["kind"], link["name"]), []).append(link["requirement_id"])
-            self.terms = [_term(r, owned) for r in database["term"].rows]
+            self.terms = [_term(r, owned) for r in database.table("term").rows]
             self._meaning_path = vectors_path(path)
         except (sqlite3.Error, KeyError, ValueError) as error:
             raise CatalogueError(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import logging
 import re
 import unicodedata
+from typing import Any
 
 # Controls, zero-width and bidirectional marks, variation selectors, private use: invisible, sometimes hostile.
 _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn"}
@@ -41,11 +43,18 @@ def canonical(text: str) -> str:
     return _EMOJI.sub(" ", simplify(clean(text))).lower()
 
 
-def index_terms(text: str) -> str:
-    """Return `text` cut for FTS5, space-joined: jieba's search words and all pairs of neighbouring characters."""
+@functools.lru_cache(maxsize=1)
+def cutter() -> Any:
+    """Return jieba, imported on first use and kept from talking on standard error."""
     import jieba
 
+    jieba.setLogLevel(logging.WARNING)
+    return jieba
+
+
+def index_terms(text: str) -> str:
+    """Return `text` cut for FTS5, space-joined: jieba's search words and all pairs of neighbouring characters."""
     compact = re.sub(r"[^\w]", "", canonical(text))
-    words = [w for w in jieba.cut_for_search(compact) if w.strip()]
+    words = [w for w in cutter().cut_for_search(compact) if w.strip()]
     pairs = [compact[i : i + 2] for i in range(len(compact) - 1)]
     return " ".join(dict.fromkeys(words + pairs))

@@ -1,0 +1,104 @@
+"""Every word for citizens is used, and every word that the code asks for is there."""
+
+import ast
+import string
+
+import pytest
+import yaml
+
+from bot.answering import SMALLTALK
+from bot.words import say
+from proof_catalogue.requirement import PATHS
+
+from ..support import ROOT
+
+WORDS = yaml.safe_load((ROOT / "bot" / "words.yml").read_text(encoding="utf-8"))
+SOURCES = [p for folder in ("bot", "actions", "connectors", "nlu") for p in (ROOT / folder).rglob("*.py")]
+# Keys that are put together at run time, and what they can become.
+MADE = {
+    "lead.": {"wrong_issuer_police", "wrong_issuer_village", *(set(PATHS) - {"wrong_issuer"})},
+    "instead.": set(PATHS),
+    "short.": set(PATHS),
+    "smalltalk.": set(SMALLTALK),
+    "guardrail_": {"abuse", "attack"},
+}
+
+
+def leaves(value, prefix=""):
+    for key, held in value.items():
+        if isinstance(held, dict):
+            yield from leaves(held, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", held
+
+
+def keys(argument):
+    """The keys that the first argument of a call of `say` can be; one that ends in '*' is a prefix."""
+    if isinstance(argument, ast.Constant):
+        return [argument.value]
+    if isinstance(argument, ast.IfExp):
+        return [*keys(argument.body), *keys(argument.orelse)]
+    if isinstance(argument, ast.JoinedStr) and isinstance(argument.values[0], ast.Constant):
+        return [argument.values[0].value + "*"]
+    if isinstance(argument, ast.BinOp) and isinstance(argument.left, ast.Constant):
+        return [argument.left.value + "*"]
+    return [None]
+
+
+def calls():
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "say":
+                names = {k.arg for k in node.keywords}
+                for key in keys(node.args[0]):
+                    yield f"{path.relative_to(ROOT)}:{node.lineno}", key, names
+
+
+def asked_for():
+    found = {}
+    for where, key, names in calls():
+        assert key, f"{where}: the key cannot be told from the source"
+        if key.endswith("*"):
+            assert key[:-1] in MADE, f"{where}: {key} is not known to this test"
+            found |= {key[:-1] + rest: (where, names) for rest in MADE[key[:-1]]}
+        else:
+            found[key] = (where, names)
+    return found
+
+
+def test_every_key_in_the_code_is_there_and_every_word_is_used():
+    there, asked = dict(leaves(WORDS)), asked_for()
+    assert not {k: asked[k][0] for k in set(asked) - set(there)}, "asked for and not there"
+    assert not sorted(set(there) - set(asked)), "there and never asked for"
+
+
+def test_every_placeholder_is_filled_in():
+    there = dict(leaves(WORDS))
+    for key, (where, names) in asked_for().items():
+        if key in there:
+            needed = {name for _, name, _, _ in string.Formatter().parse(str(there[key])) if name}
+            assert needed <= names, f"{where}: {key} needs {needed - names}"
+
+
+def test_words_are_plain_chinese_without_markup():
+    for key, text in leaves(WORDS):
+        assert isinstance(text, str) and text.strip(), key
+        assert "<" not in text and "**" not in text and "http" not in text, key
+
+
+def test_an_unknown_key_is_an_error():
+    with pytest.raises(KeyError):
+        say("no.such.key")
+
+
+def test_braces_in_what_is_filled_in_stay():
+    assert say("caution", caution="{x} {0}").endswith("{x} {0}")
+
+
+def test_the_page_s_own_words_are_used():
+    words = yaml.safe_load((ROOT / "connectors" / "words.yml").read_text(encoding="utf-8"))["web"]
+    sources = [*(ROOT / "connectors" / "templates").glob("*.html"), *(ROOT / "connectors").glob("*.py")]
+    text = "\n".join(p.read_text(encoding="utf-8") for p in sources)
+    unused = [k for k in words if f"w.{k}" not in text and f'["{k}"]' not in text]
+    assert not unused
+    assert set(words["verdicts"]) == set(PATHS)
