@@ -118,12 +118,14 @@ def choose_payload(row: Requirement) -> str:
     return f"choose:{row.id}"
 
 
-def _button(row: Requirement, by_region: bool = False) -> dict[str, str]:
-    title = (
-        say("ask.button_region", region=row.region)
-        if by_region
-        else say("ask.button", matter=row.matter, proof=row.short_proof)
-    )
+def _button(row: Requirement, by: str = "both") -> dict[str, str]:
+    """Return the button of `row`, titled by its region, by its matter, or by both matter and proof."""
+    if by == "region":
+        title = row.region
+    elif row.status in ("not_issued_by_village", "not_issued_by_police"):
+        title = say("ask." + row.status, proof=row.short_proof)
+    else:
+        title = row.matter if by == "matter" else say("ask.button", matter=row.matter, proof=row.short_proof)
     return {"title": title[:60], "payload": choose_payload(row)}
 
 
@@ -152,7 +154,7 @@ def mend_route(message: Message, context: Context) -> Route | None:
     if (
         follows
         and intent in ("abuse", "attack", "out_of_scope", *SMALLTALK)
-        and sure < 0.95
+        and sure < (0.6 if intent in SMALLTALK else 0.95)
         and worded_as_follow_up(links)
     ):
         return answer_question
@@ -175,6 +177,8 @@ def mend_route(message: Message, context: Context) -> Route | None:
         and about_papers
         and _best_row(message) >= _best_faq(message)
     ):
+        return answer_question
+    if intent == "report_demand" and sure < 0.5:
         return answer_question
     if intent == "ask_legal_basis" and not named and not context.proof:
         return explain
@@ -299,8 +303,12 @@ def _ask_back(
         text = say("ask.which_pair", proof=decision.proof.name, matter=decision.matter.name)
     else:
         text = say("ask.which")
-    by_region = decision.kind == "ask_region" and len({r.region for r in rows}) == len(rows)
-    buttons = [_button(r, by_region) for r in rows]
+    by = "both"
+    if decision.kind == "ask_region" and len({r.region for r in rows}) == len(rows):
+        by = "region"
+    elif decision.kind == "ask_matter" and len({r.matter for r in rows}) == len(rows):
+        by = "matter"
+    buttons = [_button(r, by) for r in rows]
     buttons.append({"title": say("ask.none"), "payload": "none"})
     lines = [text, *(f"{n}. {b['title']}" for n, b in enumerate(buttons[:-1], 1))]
     return Answer("clarification", [Reply("\n".join(lines), buttons)], candidates=candidates), after
@@ -316,6 +324,8 @@ def _not_listed(catalogue: Catalogue, decision: Decision, filled: Filled) -> Ans
     else:
         first = say("not_listed.plain")
     region = catalogue.regions.get(filled.region or catalogue.regions.home)
+    if decision.elsewhere:
+        first += say("not_listed.elsewhere", places="、".join(decision.elsewhere), region=region.name)
     lines = [first, say("not_listed.tail"), say("not_listed.region", region=region.name)]
     if decision.rows:
         lines.append(say("not_listed.related"))
@@ -409,18 +419,14 @@ def report_demand(catalogue: Catalogue, message: Message, context: Context) -> t
         catalogue, message.links, context, message.intent, message.confidence, message.profile_region
     )
     decision = Decision("unknown")
-    if filled.links.proofs:
+    if filled.links.proofs or any(not m.term.generic for m in filled.links.matters):
         decision = decide(catalogue, Question(filled.links, filled.region, "ask_need_proof", message.near))
-    if message.confidence < 0.7 and decision.kind.startswith(("answer", "ask_")):
+    if decision.kind == "answer" or (message.confidence < 0.7 and decision.kind.startswith("ask_")):
+        # What the catalogue says of the demand comes first; then how to complain.
         answer, after = _spoken(catalogue, message, context, filled, decision, "ask_need_proof")
-        answer.replies[-1].text += "\n" + say("report.head")
+        answer.replies[-1].text += "\n" + say("report.head") + say("report.how")
         return answer, after
-    lines = []
-    rows = list(decision.rows) if decision.kind == "answer" else []
-    if rows:
-        lines.append(say("report.row", line=lead(rows[0])))
-    elif filled.links.proofs:
-        lines.append(say("report.unlisted"))
+    lines = [say("report.unlisted")] if filled.links.proofs else []
     lines += [say("report.head"), say("report.how"), say("report.basis")]
     offered = list(decision.rows[:4])
     reply = Reply("\n".join(lines), [_button(r) for r in offered] + [_human()])

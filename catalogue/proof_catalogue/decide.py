@@ -62,6 +62,9 @@ class Decision:
     generic: bool = False  # the row holds whatever the matter; the named matter itself is not listed
     proof: Term | None = None
     matter: Term | None = None
+    elsewhere: tuple[
+        str, ...
+    ] = ()  # cities of the province for which just this is listed, though not where it was asked
 
 
 Step = Callable[["Case"], "Decision | None"]
@@ -84,6 +87,13 @@ class Case:
     def local(self, row: Requirement) -> bool:
         """Return whether the row may hold once the asker says where in the province they are."""
         return self.question.region is None and row.region_code[:2] == self.home[:2] and not self.holds(row)
+
+    def elsewhere(self, proofs: list[Term], matters: list[Term]) -> tuple[str, ...]:
+        """Return the other places of the province for which a row joins one of `proofs` with one of `matters`."""
+        ids = {i for p in proofs for i in p.requirements} & {i for m in matters for i in m.requirements}
+        rows = [self.catalogue.rows[i] for i in sorted(ids)]
+        at_home = [r for r in rows if r.region_code[:2] == self.home[:2] and not self.holds(r)]
+        return tuple(dict.fromkeys(r.region for r in at_home))
 
     def rows(self, ids: Iterable[str]) -> list[Requirement]:
         """Return the rows of `ids` that can be answers at all, general rules left out."""
@@ -234,7 +244,8 @@ def issuer_wanted(case: Case) -> Decision | None:
     if not rows:
         return None
     retained = [r for r in rows if r.verdict_kind == "retained"]
-    broad = [r for r in retained if case.catalogue.generic(r.id)] or (retained if len(rows) == 1 else [])
+    broad = [r for r in retained if case.catalogue.generic(r.id)]
+    broad = broad or [r for r in retained if r.proof == proof.name or len(rows) == 1]
     best = case.nearest(broad)
     if best and case.plain:
         return Decision("answer", (best[0],), proof=proof)
@@ -251,14 +262,21 @@ def proof_without_row(case: Case) -> Decision | None:
         return None
     proof, matter = case.question.proofs[0], case.question.matters[0]
     rows = case.rows(i for p in case.question.proofs for i in p.requirements)
-    near = [r for r in rows if case.question.near.get(r.id, 0) >= NEAR or case.catalogue.generic(r.id)]
-    of_matter = case.rows(i for m in case.question.matters for i in m.requirements)
-    near += [r for r in of_matter if r not in near and case.question.near.get(r.id, 0) >= OFFERED]
+    of_matter = case.ranked(case.rows(i for m in case.question.matters for i in m.requirements))
+    elsewhere = case.elsewhere(case.question.proofs, case.question.matters)
+    if elsewhere:
+        return Decision("not_listed", tuple(of_matter[:3]), proof=proof, matter=matter, elsewhere=elsewhere)
+    # A matter said by its name is surely that one; one that only a cue found may be another, and its neighbours are offered.
+    surely = any(m.how == "name" for m in case.links.matters)
+    near = [
+        r
+        for r in rows
+        if case.catalogue.generic(r.id) or (not surely and case.question.near.get(r.id, 0) >= NEAR)
+    ]
+    near += [r for r in (*of_matter, *rows) if r not in near and case.question.near.get(r.id, 0) >= OFFERED]
     if near:
         return Decision("ask_which", tuple(case.ranked(near)[:CHOICES]), proof=proof, matter=matter)
-    return Decision(
-        "not_listed", tuple(case.ranked(case.rows(matter.requirements))[:3]), proof=proof, matter=matter
-    )
+    return Decision("not_listed", tuple(of_matter[:3]), proof=proof, matter=matter)
 
 
 def proof_only(case: Case) -> Decision | None:
@@ -269,7 +287,7 @@ def proof_only(case: Case) -> Decision | None:
     rows = case.rows(i for p in case.question.proofs for i in p.requirements)
     if not rows:
         return Decision("not_listed", proof=proof)
-    ranked = case.ranked(rows)
+    ranked = sorted(case.ranked(rows), key=lambda r: not case.holds(r))
     if not all(p.requirements for p in case.question.proofs):
         return Decision("ask_matter", tuple(ranked[:CHOICES]), proof=proof)
     best = ranked[0]
