@@ -46,6 +46,8 @@ def read_context(tracker: Tracker) -> Context:
 def utter(dispatcher: CollectingDispatcher, tracker: Tracker, answer: Answer, context: Context) -> list[Any]:
     """Send `answer` to the connector and return the events that keep `context`."""
     intent = tracker.latest_message.get("intent") or {}
+    if tracker.get_latest_input_channel() == "cmdline":  # rasa shell: words to read before the data
+        dispatcher.utter_message(text="\n".join(r.text for r in answer.replies))
     dispatcher.utter_message(
         json_message={
             **answer.wire(),

@@ -178,7 +178,7 @@ def mend_route(message: Message, context: Context) -> Route | None:
         and _best_row(message) >= _best_faq(message)
     ):
         return answer_question
-    if intent == "report_demand" and sure < 0.5:
+    if sure < 0.5 and (intent == "report_demand" or (follows and intent in TOPICS)):
         return answer_question
     if intent == "ask_legal_basis" and not named and not context.proof:
         return explain

@@ -58,8 +58,12 @@ def shell() -> None:
             "shell",
             "--model",
             str(model),
+            "--interface",
+            "127.0.0.1",
+            "--port",
+            str(settings.rasa_port),
             "--endpoints",
-            "endpoints.yml",
+            str(models.write_endpoints(settings)),
         ]
         sys.exit(subprocess.call(command, cwd=ROOT, env=environment))
     finally:
@@ -106,7 +110,6 @@ def import_() -> None:
 def check() -> None:
     """Find faults in catalogue/data; exit status 1 with a list if there are any."""
     from proof_catalogue.check import check as find_faults
-
     from proof_catalogue.store import DATA
 
     faults = find_faults(DATA)

@@ -37,6 +37,14 @@ def child_environment(settings: Settings) -> dict[str, str]:
     }
 
 
+def write_endpoints(settings: Settings) -> Path:
+    """Return the endpoints file that names this run's action server, written below the data folder."""
+    path = settings.data / "endpoints.yml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"action_endpoint:\n  url: {settings.actions_url}/webhook\n", encoding="utf-8")
+    return path
+
+
 def training_fingerprint(settings: Settings) -> str:
     """Return a hash of everything that a model is trained from."""
     digest = hashlib.sha256(sys.version.encode())

@@ -15,7 +15,7 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .models import child_environment
+from .models import child_environment, write_endpoints
 from .settings import ROOT, Settings
 
 FIRST_DELAY, LONGEST_DELAY = 1.0, 60.0
@@ -92,7 +92,14 @@ def children(settings: Settings, model: Path) -> list[Child]:
         "--port",
         str(settings.rasa_port),
     ]
-    rasa += ["--interface", "127.0.0.1", "--endpoints", "endpoints.yml", "--credentials", "credentials.yml"]
+    rasa += [
+        "--interface",
+        "127.0.0.1",
+        "--endpoints",
+        str(write_endpoints(settings)),
+        "--credentials",
+        "credentials.yml",
+    ]
     actions = [sys.executable, "-m", "bot.actions_process"]
     return [
         Child("action server", actions, {**environment, "SANIC_HOST": "127.0.0.1"}),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # as in the running system, and before NumPy is loaded
+
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +15,7 @@ from hypothesis import settings as hypothesis_settings
 
 from bot.models import prepare_catalogue
 from bot.settings import Settings, read_settings
-from proof_catalogue.store import Catalogue
+from proof_catalogue.store import Catalogue, open_default
 
 from .support import ROOT, Stack, free_ports, kill_marked
 
@@ -50,7 +53,7 @@ def catalogue(here: Settings) -> Catalogue:
     """The shipped catalogue, built where its data has changed."""
     os.chdir(ROOT)
     prepare_catalogue(here)
-    return Catalogue(here.catalogue)
+    return open_default()  # the very one that actions and Rasa's components open
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,195 @@
+"""Each Rasa component by itself, without training a model."""
+
+import json
+import statistics
+import time
+
+import numpy as np
+import pytest
+import yaml
+from rasa.engine.graph import ExecutionContext, GraphSchema
+from rasa.engine.storage.local_model_storage import LocalModelStorage
+from rasa.engine.storage.resource import Resource
+from rasa.shared.nlu.constants import ENTITIES, TEXT
+from rasa.shared.nlu.training_data.message import Message
+from rasa.shared.nlu.training_data.training_data import TrainingData
+from rasa.shared.utils.common import class_from_module_path
+
+from nlu.catalogue_linker import KEPT, UNDERSTOOD, CatalogueLinker
+from nlu.sentence_encoder import SENTENCE_VECTOR, SentenceEncoder
+from nlu.text_mender import TextMender
+from proof_catalogue.linker import read_links
+from proof_catalogue.meaning import encode
+
+from ..support import ROOT
+
+OURS = [TextMender, SentenceEncoder, CatalogueLinker]
+SENTENCES = ["公司注销要清税证明吗", "领失业金要失业登记证明吗", "你好", "户籍证明去哪开"]
+
+
+@pytest.fixture
+def make(tmp_path, catalogue):
+    """Make a component as Rasa does, over a storage of its own."""
+    storage = LocalModelStorage(tmp_path)
+
+    def build(component, config=None, load=False):
+        config = {**component.get_default_config(), **(config or {})}
+        builder = component.load if load else component.create
+        return builder(config, storage, Resource(component.__name__), ExecutionContext(GraphSchema({})))
+
+    return build
+
+
+def message(text):
+    return Message({TEXT: text})
+
+
+def processed(component, *texts):
+    return component.process([message(t) for t in texts])
+
+
+@pytest.mark.parametrize("component", OURS)
+def test_what_a_component_needs_can_be_imported(component):
+    assert all(__import__(name) for name in component.required_packages())
+    assert isinstance(component.get_default_config(), dict)
+
+
+@pytest.mark.parametrize("component", OURS)
+@pytest.mark.parametrize("text", ["", " ", "？", "\u200b", "a" * 500, "证明" * 250, "/choose"])
+def test_any_text_is_accepted(make, component, text):
+    (found,) = processed(make(component), text)
+    assert found.get(TEXT) is not None
+
+
+@pytest.mark.parametrize("component", OURS)
+def test_no_messages_and_messages_without_text(make, component):
+    made = make(component)
+    assert made.process([]) == []
+    assert len(made.process([Message({})])) == 1
+
+
+@pytest.mark.parametrize("component", OURS)
+def test_a_message_takes_milliseconds(make, component):
+    made = make(component)
+    processed(made, *SENTENCES)
+    vector = encode(["你好"])[0]
+    times = []
+    for _ in range(5):
+        for text in SENTENCES:
+            one = message(text)
+            one.set(SENTENCE_VECTOR, vector if component is CatalogueLinker else None)
+            begun = time.perf_counter()
+            made.process([one])
+            times.append((time.perf_counter() - begun) * 1000)
+    assert statistics.median(times) < 100, f"{component.__name__}: {statistics.median(times):.0f} ms"
+
+
+def test_the_pipeline_names_our_components():
+    names = [c["name"] for c in yaml.safe_load((ROOT / "config.yml").read_text(encoding="utf-8"))["pipeline"]]
+    found = [class_from_module_path(n) for n in names if n.startswith("nlu.")]
+    assert found == OURS, "mend, then encode, then link"
+    assert names.index("nlu.text_mender.TextMender") == 0
+
+
+# --- the mender
+
+
+def test_the_mender_mends_the_text_itself(make):
+    found = processed(make(TextMender), "户藉證明去哪开", "公司注销要清税证明吗")
+    assert [m.get(TEXT) for m in found] == ["户籍证明去哪开", "公司注销要清税证明吗"]
+    assert TEXT in found[0].output_properties
+
+
+def test_our_own_commands_are_not_mended(make):
+    command = '/choose{"requirement_id": "F305"}'
+    assert processed(make(TextMender), command)[0].get(TEXT) == command
+
+
+def test_annotated_examples_are_not_mended(make):
+    annotated = Message(
+        {TEXT: "户藉证明去哪开", ENTITIES: [{"entity": "proof", "start": 0, "end": 4, "value": "户籍证明"}]}
+    )
+    data = TrainingData([annotated, message("户藉证明去哪开")])
+    make(TextMender).process_training_data(data)
+    assert [m.get(TEXT) for m in data.training_examples] == ["户藉证明去哪开", "户籍证明去哪开"]
+
+
+# --- the encoder
+
+
+def feature(found):
+    (held,) = [f for f in found.features if f.attribute == TEXT]
+    return held
+
+
+def test_the_vector_is_a_dense_sentence_feature_and_stays_on_the_message(make):
+    (found,) = processed(make(SentenceEncoder), "公司注销要清税证明吗")
+    assert feature(found).features.shape == (1, 384) and feature(found).features.dtype == np.float32
+    assert feature(found).type == "sentence" and found.get(SENTENCE_VECTOR).shape == (384,)
+    assert np.linalg.norm(found.get(SENTENCE_VECTOR)) == pytest.approx(1, abs=1e-3)
+    scale = SentenceEncoder.get_default_config()["scale"]
+    assert np.linalg.norm(feature(found).features) == pytest.approx(scale, rel=1e-3)
+
+
+def test_messages_without_text_get_none(make):
+    assert processed(make(SentenceEncoder), "")[0].features == []
+
+
+def test_what_training_left_is_loaded(make):
+    data = TrainingData([message(t) for t in SENTENCES])
+    trained = make(SentenceEncoder)
+    assert trained.train(data) == Resource("SentenceEncoder")
+    trained.process_training_data(data)
+    assert all(m.features for m in data.training_examples)
+    loaded = make(SentenceEncoder, load=True)
+    one, other = (feature(processed(c, "办低保要收入证明吗")[0]).features for c in (trained, loaded))
+    assert np.array_equal(one, other)
+    untrained = feature(processed(make(SentenceEncoder), "办低保要收入证明吗")[0]).features
+    assert not np.array_equal(one, untrained)
+
+
+# --- the linker
+
+
+def test_entities_and_links(make, catalogue):
+    (found,) = processed(make(CatalogueLinker), "杭州公司注销要清税证明吗")
+    held = {(e["entity"], e["value"]) for e in found.get(ENTITIES)}
+    assert {("proof", "清税证明"), ("region", "330100")} <= held
+    assert all(e["extractor"] == "CatalogueLinker" for e in found.get(ENTITIES))
+    for e in found.get(ENTITIES):
+        if e["entity"] == "proof":
+            assert found.get(TEXT)[e["start"] : e["end"]] == "清税证明"
+    understood = json.loads(json.dumps(found.get(UNDERSTOOD)))
+    assert read_links(understood["links"], catalogue.term, catalogue.regions) == catalogue.linker.link(
+        found.get(TEXT)
+    )
+    assert len(understood["near"]) == KEPT
+    assert UNDERSTOOD in found.output_properties and ENTITIES in found.output_properties
+
+
+def test_entities_of_others_are_kept(make):
+    other = {"entity": "region", "value": "x", "start": 0, "end": 1, "extractor": "Other"}
+    (found,) = make(CatalogueLinker).process([Message({TEXT: "公司注销要清税证明吗", ENTITIES: [other]})])
+    assert other in found.get(ENTITIES) and len(found.get(ENTITIES)) > 1
+
+
+@pytest.mark.parametrize("text", ["wu fan zui ji lu zheng ming要吗", "wufanzui证明杭州", "İ杭州清税证明"])
+def test_offsets_never_point_outside_the_text(make, text):
+    for e in processed(make(CatalogueLinker), text)[0].get(ENTITIES):
+        assert 0 <= e["start"] <= e["end"] <= len(text)
+
+
+def test_the_vector_that_is_there_is_used_and_gives_the_same(make):
+    (encoded,) = processed(make(SentenceEncoder), "公司注销要清税证明吗")
+    with_vector = make(CatalogueLinker).process([encoded])[0].get(UNDERSTOOD)["near"]
+    without = processed(make(CatalogueLinker), "公司注销要清税证明吗")[0].get(UNDERSTOOD)["near"]
+    assert with_vector == pytest.approx(without, abs=2e-3)
+
+
+def test_the_importer_finds_the_data_whatever_paths_are_guessed():
+    from nlu.importer import ProjectImporter
+
+    importer = ProjectImporter(str(ROOT / "config.yml"), None, ["data"])
+    assert len(importer.get_nlu_data().intents) >= 20
+    assert importer.get_domain().action_names_or_texts
+    assert len(importer.get_stories().story_steps) >= 20
