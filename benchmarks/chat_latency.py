@@ -25,7 +25,9 @@ def main() -> None:
     times: list[float] = []
     degraded = 0
     with httpx.Client(base_url=arguments.base, timeout=30, trust_env=False) as client:
-        client.post("/api/chat", json={"session_id": None, "message": "你好", "region": None}).raise_for_status()
+        client.post(
+            "/api/chat", json={"session_id": None, "message": "你好", "region": None}
+        ).raise_for_status()
         for text in texts:
             started = time.perf_counter()
             reply = client.post("/api/chat", json={"session_id": None, "message": text, "region": None})
@@ -33,7 +35,9 @@ def main() -> None:
             degraded += reply.json()["degraded"]
     times.sort()
     print(f"{len(times)} questions in sequence, {degraded} degraded")
-    print(f"median {statistics.median(times):.1f} ms, 95th percentile {times[int(len(times) * 0.95)]:.1f} ms, most {times[-1]:.1f} ms")
+    print(
+        f"median {statistics.median(times):.1f} ms, 95th percentile {times[int(len(times) * 0.95)]:.1f} ms, most {times[-1]:.1f} ms"
+    )
     listing = subprocess.run(["ps", "-eo", "rss,args"], capture_output=True, text=True, check=True).stdout
     for line in listing.splitlines():
         size, _, command = line.strip().partition(" ")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from proof_catalogue.decide import Case, Decision, Question, decide
+from proof_catalogue.decide import CHOICES, Case, Decision, Question, decide
 from proof_catalogue.faqs import Faq
 from proof_catalogue.linker import Links
 from proof_catalogue.requirement import Requirement
@@ -27,6 +27,13 @@ TOPICS = {
     "ask_legal_basis": ("definition",),
     "ask_region_status": ("region_status", "issuer"),
     "report_demand": ("complaint",),
+}
+TOPIC_INTENT = {
+    "region_status": "ask_region_status",
+    "pledge": "ask_pledge",
+    "false_pledge": "ask_false_pledge",
+    "data_sharing": "ask_data_sharing",
+    "verification": "ask_verification",
 }
 QUESTION_INTENTS = {"ask_need_proof", "ask_proof_list", "ask_where_issue", "ask_legal_basis", "inform"}
 SMALLTALK = {"greet", "bye", "thanks", "chitchat", "affirm", "deny", "stop"}
@@ -195,18 +202,30 @@ def _best_faq(message: Message) -> float:
 
 def answer_question(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context]:
     """Is it needed, where is it issued, on what ground, what does a matter need."""
+    if _goes_on_about_a_rule(message, context):
+        return explain(
+            catalogue, replace(message, intent=TOPIC_INTENT[context.topic or ""], confidence=1.0), context
+        )
     filled = fill(
         catalogue, message.links, context, message.intent, message.confidence, message.profile_region
     )
     wants = message.intent if message.intent in QUESTION_INTENTS else "ask_need_proof"
     decision, filled = _decide(catalogue, message, context, filled, wants)
     if decision.kind not in ("answer", "list") and not filled.carried:
-        faq = nearest_faq(catalogue, message, None, max(FAQ_SURE, _best_row(message)))
+        faq = nearest_faq(catalogue, message, None, max(FAQ_SURE, _best_row(message)), filled.region)
         if faq:
             return _policy(faq), replace(context, rounds=0, offered=(), topic=faq.topic)
     if decision.kind == "unknown" and message.intent == "out_of_scope":
         return out_of_scope(catalogue, message, context)
     return _spoken(catalogue, message, context, filled, decision, wants)
+
+
+def _goes_on_about_a_rule(message: Message, context: Context) -> bool:
+    """Return whether the message follows up a rule that was explained (全省保留几项 → 那温州呢)."""
+    links = message.links
+    if context.topic not in TOPIC_INTENT or links.proofs or any(not m.term.generic for m in links.matters):
+        return False
+    return leans_on(context, links, message.intent, message.confidence)
 
 
 def _decide(
@@ -219,13 +238,17 @@ def _decide(
         bare = replace(filled, links=replace(filled.links, proofs=()), proof_carried=False)
         other = decide(catalogue, Question(bare.links, bare.region, wants, near))
         if other.kind in ("answer", "ask_which", "list"):
-            return other, bare
+            offered = list(dict.fromkeys((*decision.rows, *other.rows)))[:CHOICES]
+            return replace(decision, kind="ask_which", rows=tuple(offered), elsewhere=()), filled
     if decision.kind.startswith("ask_") and context.offered and filled.carried:
         # The citizen answers a question back in words of their own: which of the offered rows is nearest?
         case = Case(catalogue, Question(filled.links, filled.region, wants, near))
-        offered = sorted((near.get(i, 0.0), i) for i in context.offered if case.holds(catalogue.rows[i]))
-        if offered and offered[-1][0] - (offered[-2][0] if len(offered) > 1 else 0.85) >= 0.01:
-            return Decision("answer", (catalogue.rows[offered[-1][1]],)), filled
+        named = {i for m in filled.links.proofs for i in m.term.requirements}
+        fitting = [i for i in context.offered if case.holds(catalogue.rows[i]) and (not named or i in named)]
+        by_nearness = sorted((near.get(i, 0.0), i) for i in fitting)
+        following = by_nearness[-2][0] if len(by_nearness) > 1 else 0.85
+        if by_nearness and by_nearness[-1][0] - following >= 0.01:
+            return Decision("answer", (catalogue.rows[by_nearness[-1][1]],)), filled
     return decision, filled
 
 
@@ -345,15 +368,29 @@ def _not_understood(context: Context) -> tuple[Answer, Context]:
 
 
 def nearest_faq(
-    catalogue: Catalogue, message: Message, topics: tuple[str, ...] | None, least: float
+    catalogue: Catalogue,
+    message: Message,
+    topics: tuple[str, ...] | None,
+    least: float,
+    region: str | None = None,
 ) -> Faq | None:
-    """Return the FAQ nearest in meaning, of the given topics, if it is at least `least` near."""
+    """Return the FAQ nearest in meaning, of the given topics, if it is at least `least` near.
+
+    An FAQ about one city answers only where that city is meant, and then comes before the general ones.
+    """
+    chain = catalogue.regions.chain(region) if region in catalogue.regions else []
     best: tuple[float, Faq] | None = None
     for key, nearness in message.near.items():
         faq = catalogue.faqs.get(key)
-        if faq and (topics is None or faq.topic in topics) and (best is None or nearness > best[0]):
-            best = (nearness, faq)
-    return best[1] if best and best[0] >= least else None
+        if faq is None or (topics is not None and faq.topic not in topics) or nearness < least:
+            continue
+        cities = [r.code for r, _, _ in catalogue.regions.find(faq.question) if r.level in ("city", "county")]
+        if cities and not set(cities) & set(chain):
+            continue
+        rank = nearness + (0.03 if cities else 0.0)
+        if best is None or rank > best[0]:
+            best = (rank, faq)
+    return best[1] if best else None
 
 
 def _policy(faq: Faq, extra: list[str] | None = None) -> Answer:
@@ -374,7 +411,8 @@ def explain(catalogue: Catalogue, message: Message, context: Context) -> tuple[A
         catalogue, message.links, context, message.intent, message.confidence, message.profile_region
     )
     topics = TOPICS.get(message.intent, ("definition",))
-    faq = nearest_faq(catalogue, message, topics, 0.0 if message.confidence >= 0.5 else FAQ_NEAR)
+    least = 0.0 if message.confidence >= 0.5 else FAQ_NEAR
+    faq = nearest_faq(catalogue, message, topics, least, filled.region)
     about_row = message.intent not in ("ask_region_status", "ask_false_pledge")
     if about_row:
         decision = decide(catalogue, Question(filled.links, filled.region, "ask_need_proof", message.near))

@@ -9,6 +9,7 @@ from typing import Any
 from proof_catalogue.linker import Links, Mention
 from proof_catalogue.store import Catalogue
 
+_FOR_WHAT = re.compile(r"(?:用的|要用|时用|用到的?)[。.!！]?$")
 # A follow-up leans on what was said before: 那离婚呢, 宁波也一样吗, 我说的是孩子的.
 _FOLLOW_UP = re.compile(
     r"^(哦|噢|嗯|好|那|哪|如果|要是|换成|改成|不是|说错|错了|我说的|我是说|我问的)|也一样|一样吗|也要吗|也是吗|也行吗|[呢咧]$|的$|也要|也得|也可以"
@@ -113,6 +114,9 @@ def fill(
     right = corrected(links.text)
     if right != links.text:
         links = replace(catalogue.linker.link(right), regions=links.regions)
+    if _FOR_WHAT.search(links.text.strip()) and context.proof and links.proofs:
+        # 办继承公证用的 says what the paper is for, not another paper.
+        links = replace(links, proofs=())
     old_proof = catalogue.term.get(("proof", context.proof or ""))
     old_matter = catalogue.term.get(("matter", context.matter or ""))
     own_matter = any(not m.term.generic for m in links.matters)

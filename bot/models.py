@@ -41,7 +41,8 @@ def write_endpoints(settings: Settings) -> Path:
     """Return the endpoints file that names this run's action server, written below the data folder."""
     path = settings.data / "endpoints.yml"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"action_endpoint:\n  url: {settings.actions_url}/webhook\n", encoding="utf-8")
+    shipped = (ROOT / "endpoints.yml").read_text(encoding="utf-8")
+    path.write_text(shipped.replace("http://127.0.0.1:5055", settings.actions_url), encoding="utf-8")
     return path
 
 

@@ -60,6 +60,8 @@ def read_settings() -> Settings:
         seconds = float(deadline)
     except ValueError:
         raise SettingsError(f"MIANZHENG_DEADLINE is {deadline!r}, not a number of seconds") from None
+    if not 0.1 <= seconds <= 60:
+        raise SettingsError(f"MIANZHENG_DEADLINE is {deadline!r}, not between 0.1 and 60 seconds")
     proxies = os.environ.get("MIANZHENG_TRUSTED_PROXIES", "")
     return Settings(
         host=os.environ.get("MIANZHENG_HOST") or "127.0.0.1",

@@ -67,6 +67,8 @@ async def converse(
         }
         context = reply.pop("context", None) or session.context or {}
         session.context = context
+        if channel == "web" and context.get("region"):
+            session.region = context["region"]  # the page's region choice follows the conversation
         reply["slots"] = _slots(state.catalogue, context, session.region)
         session.keep(said, reply)
         return reply

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
+import secrets
 from typing import Any
 
 import httpx
@@ -56,11 +58,16 @@ class RasaClient:
         self.up = False
 
     async def watch(self, every: float = 3.0) -> None:
-        """Probe with a real question until cancelled; keeps `up` true to life."""
+        """Probe until cancelled; keeps `up` true to life: up only after a real question, down when Rasa no longer replies."""
         while True:
-            try:
-                await self.ask("health-probe", "公司注销要清税证明吗", None)
-            except RasaDown:
-                await asyncio.sleep(0.5)
-            else:
+            if self.up:
+                try:
+                    (await self._http.get("/")).raise_for_status()
+                except httpx.HTTPError as error:
+                    self._went_down(type(error).__name__)
                 await asyncio.sleep(every)
+            else:
+                # A conversation of its own each time: one that grew would be slower with every probe.
+                with contextlib.suppress(RasaDown):
+                    await self.ask(f"probe-{secrets.token_hex(4)}", "公司注销要清税证明吗", None)
+                await asyncio.sleep(0.5)

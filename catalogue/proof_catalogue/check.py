@@ -11,7 +11,7 @@ from .errors import CatalogueError
 from .faqs import read_faqs
 from .regions import Regions, short_name
 from .requirement import Requirement, read_requirements
-from .store import _read_conflicts, check_references
+from .store import check_references, read_conflicts, read_edition
 from .text import canonical
 from .vocabulary import Term, read_terms
 
@@ -26,8 +26,9 @@ def check(data: Path) -> list[str]:
         regions = Regions.load(data / "regions.csv")
         terms = read_terms(data)
         faqs = read_faqs(data / "faqs.yml")
-        conflicts = _read_conflicts(data / "conflicts.yml")
+        conflicts = read_conflicts(data / "conflicts.yml")
         check_references(rows, regions, terms, conflicts)
+        read_edition(data / "edition.yml")
     except CatalogueError as error:
         return [str(error)]
     faults = [*_rows(rows, regions), *_duplicates(rows), *_terms(rows, terms)]

@@ -38,7 +38,7 @@ class Question:
 
     @property
     def near_rows(self) -> list[str]:
-        return [k for k in self.near if k.startswith("F")]
+        return [k for k in self.near if k.startswith("F")]  # `catalogue check` holds ids to F and Q
 
     @property
     def proofs(self) -> list[Term]:
@@ -228,6 +228,19 @@ def whatever_the_matter(case: Case) -> Decision | None:
     for proof in case.question.proofs:
         rows = [r for r in case.rows(proof.requirements) if case.catalogue.generic(r.id) and case.holds(r)]
         by_issuer = [r for r in rows if r.status in case.links.issuers]
+        issuing = [
+            r
+            for r in rows
+            if r.verdict_kind == "retained" and "公安" in r.issuing_authority + r.demanding_authority
+        ]
+        if (
+            by_issuer
+            and by_issuer[0].status == "not_issued_by_police"
+            and issuing
+            and not case.question.matters
+        ):
+            # The police issue it in one case and not in the other: ask which case it is.
+            return Decision("ask_matter", tuple(case.ranked((*issuing, *by_issuer))[:CHOICES]), proof=proof)
         if by_issuer and len(case.links.issuers) == 1:
             return Decision(
                 "answer", (case.ranked(by_issuer)[0],), generic=bool(case.question.matters), proof=proof

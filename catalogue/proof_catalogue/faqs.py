@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ def read_faqs(path: Path) -> list[Faq]:
             isinstance(entry.get(k), str) for k in ("id", "topic", "question", "answer")
         ):
             raise CatalogueError(f"{where}: needs id, topic, question and answer as texts")
+        if not re.fullmatch(r"Q\d{3,}", entry["id"]):
+            raise CatalogueError(f"{where}: the id {entry['id']!r} is not Q and at least three digits")
         if entry["id"] in faqs:
             raise CatalogueError(f"{where}: id {entry['id']} stands twice")
         sources = entry.get("sources") or []

@@ -106,7 +106,7 @@ def read_links(value: dict[str, Any], terms: dict[tuple[str, str], Term], region
 
 _FRAGMENT_CUT = re.compile(r"\s+|那个|这个|换成|改成|如果|是|做|呢|吧|么|另外|还有")
 _SMALL = re.compile(
-    r"[^\u4e00-\u9fffa-z0-9]|请问|你好|您好|现在|还要不要|要不要|需不需要|用不用|是不是|是否|需要|还要|必须|一定|怎么办|怎么|怎样|咋办|咋|哪里|哪儿|哪个|哪些|哪家|哪|什么|啥|"
+    r"[^\u4e00-\u9fffa-z0-9]|请问|你好|您好|现在|还要不要|要不要|需不需要|用不用|是不是|是否|需要|还要|必须|一定|一样|一回事|同样|怎么办|怎么|怎样|咋办|咋|哪里|哪儿|哪个|哪些|哪家|哪|什么|啥|"
     r"可以|能不能|可不可以|吗|呢|吧|啊|呀|嘛|伐|么|咧|呗|不|没有|没|有|的|了|要|去|来|给|到|在|和|跟|或|把|被|让|叫|说|我|你|他|她|们|俺|咱|这|那|个|张|份|些|里|上|下|就|都|也|还|又|再|才|会|能|得|该|用|拿|交|带|开|办|出|证明|材料|手续|单位|部门|窗口|一下|一个|时候|想|问|知道|办理|申请|提供|提交|出具|盖章"
 )
 
@@ -204,27 +204,25 @@ class Linker:
         A term that shares a row with the `matter` or `proof` talked about comes before all others; without such a one,
         a part that many names hold says nothing.
         """
-        found: dict[str, tuple[Mention, ...]] = {"proof": (), "matter": ()}
-        for piece in sorted(
-            (p for p in _FRAGMENT_CUT.split(links.residue) if 2 <= len(p) <= 8), key=len, reverse=True
-        ):
-            for kind, other in (("proof", matter), ("matter", proof)):
-                terms = [
-                    t for (k, _), t in self._terms.items() if k == kind and any(piece in n for n in t.names)
-                ]
-                joint = [t for t in terms if other and set(t.requirements) & set(other.requirements)]
-                chosen = joint or (
-                    terms if len(terms) <= 2 else [t for t in terms if t.name.startswith(piece)][:1]
-                )
-                if chosen and not found[kind]:
-                    at = max(0, links.text.find(piece))
-                    covered = frozenset(range(at, at + len(piece)))
-                    found[kind] = tuple(Mention(t, at, at + len(piece), "part", covered) for t in chosen[:2])
-            if found["proof"] or found["matter"]:
-                break
-        if found["proof"]:
-            return found["proof"], ()
-        return (), found["matter"][:1]
+        pieces = (p for p in _FRAGMENT_CUT.split(links.residue) if 2 <= len(p) <= 8)
+        for piece in sorted(pieces, key=len, reverse=True):
+            ranked: list[tuple[float, Term]] = []
+            for term in self._terms.values():
+                other = matter if term.kind == "proof" else proof
+                joint = 1.5 if other and set(term.requirements) & set(other.requirements) else 0.0
+                if term.name.startswith(piece):
+                    ranked.append((3.0 + joint, term))
+                elif piece in term.name:
+                    ranked.append((2.0 + joint, term))
+                elif any(piece in n for n in term.names):
+                    ranked.append((1.0 + joint, term))
+            ranked.sort(key=lambda pair: -pair[0])
+            if ranked and (ranked[0][0] > 2 or len(ranked) == 1):
+                term = ranked[0][1]
+                at = max(0, links.text.find(piece))
+                mention = Mention(term, at, at + len(piece), "part", frozenset(range(at, at + len(piece))))
+                return ((mention,), ()) if term.kind == "proof" else ((), (mention,))
+        return (), ()
 
     def _cues(self, text: str) -> list[Mention]:
         said: dict[int, dict[int, tuple[int, int]]] = {}

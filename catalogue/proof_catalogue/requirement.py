@@ -68,9 +68,18 @@ class Requirement:
         unknown = set(row) - known
         if unknown:
             raise CatalogueError(f"{where}: unknown field {sorted(unknown)[0]!r}")
-        for name in ("id", "kind", "proof", "matter", "region_code", "status"):
+        for name in ("id", "kind", "proof", "matter", "sector", "region_code", "region", "status"):
             if not isinstance(row.get(name), str) or not row[name].strip():
                 raise CatalogueError(f"{where}: {name} is missing")
+        row = {"aliases": [], **row}
+        for name, value in row.items():
+            if name in ("aliases", "inferred", "see_also"):
+                if not isinstance(value, list) or not all(isinstance(v, str) and v.strip() for v in value):
+                    raise CatalogueError(f"{where}: {name} must be a list of texts")
+            elif not isinstance(value, str):
+                raise CatalogueError(f"{where}: {name} must be a text")
+        if not re.fullmatch(r"F\d{3,}", row["id"]):
+            raise CatalogueError(f"{where}: the id {row['id']!r} is not F and at least three digits")
         for name, allowed in (("kind", KINDS), ("status", STATUSES), ("confidence", CONFIDENCES)):
             if row.get(name, "medium") not in allowed:
                 raise CatalogueError(

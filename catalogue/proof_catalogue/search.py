@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .decide import Case, Question
+from .decide import Case, Question, decide
 from .faqs import Faq
 from .requirement import Requirement
 from .store import Catalogue
@@ -27,12 +27,15 @@ def search(catalogue: Catalogue, query: str, region: str | None = None, limit: i
     """Return the rows for `query`, best first; rows of other provinces never, of other cities only when no region is known.
 
     A score is the weighted sum of how much of the query names the row's proof and matter, the row's own aliases, BM25 over
-    jieba words and character pairs, and nearness in meaning. Nothing is returned rather than noise.
+    jieba words and character pairs, and nearness in meaning; the row that `decide` would answer with is raised, and all are
+    lowered where it says *not listed*. Nothing is returned rather than noise.
     """
     links = catalogue.linker.link(query)
     near = catalogue.near(links.text)
     region = links.region.code if links.region else region
     case = Case(catalogue, Question(links, region, near=near))
+    decision = decide(catalogue, case.question)
+    answers = {r.id for r in decision.rows} if decision.kind == "answer" else set()
     texts = catalogue.full_text(links.text)
     best_text = max(texts.values(), default=0.0) or 1.0
     size = max(4, len(links.text))
@@ -51,6 +54,10 @@ def search(catalogue: Catalogue, query: str, region: str | None = None, limit: i
         score = named + 0.12 * wide + 0.14 * parts["text"] + 0.30 * min(1.0, parts["meaning"])
         if not case.holds(row):
             score -= 0.03
+        if row.id in answers:
+            score += 0.20
+        elif decision.kind == "not_listed":
+            score -= 0.15
         if score >= LEAST:
             hits.append(
                 Hit(

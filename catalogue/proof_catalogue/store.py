@@ -64,9 +64,9 @@ def build(path: Path, data: Path = DATA) -> None:
     regions = Regions.load(data / "regions.csv")
     terms = read_terms(data)
     faqs = read_faqs(data / "faqs.yml")
-    conflicts = _read_conflicts(data / "conflicts.yml")
+    conflicts = read_conflicts(data / "conflicts.yml")
     check_references(rows, regions, terms, conflicts)
-    edition = yaml.safe_load((data / "edition.yml").read_text(encoding="utf-8"))
+    edition = read_edition(data / "edition.yml")
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh, vectors = path.with_suffix(".new"), path.with_suffix(".vectors.new")
     fresh.unlink(missing_ok=True)
@@ -106,7 +106,17 @@ def is_current(path: Path, mark: str) -> bool:
     return row is not None and row[0] == mark
 
 
-def _read_conflicts(path: Path) -> list[dict[str, Any]]:
+def read_edition(path: Path) -> dict[str, Any]:
+    """Return `edition` and `published_at` of the data. Raises CatalogueError if one is missing."""
+    try:
+        edition = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return {name: str(edition[name]) for name in ("edition", "published_at")}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise CatalogueError(f"{path.name}: needs edition and published_at ({error})") from None
+
+
+def read_conflicts(path: Path) -> list[dict[str, Any]]:
+    """Return the conflicts of `conflicts.yml`: `rows` that disagree and the one that `prevails`."""
     return yaml.safe_load(path.read_text(encoding="utf-8")) or []
 
 

@@ -20,7 +20,9 @@ def make_client(here: Settings, catalogue: store.Catalogue) -> Callable[..., Tes
 
     def make(**changes: Any) -> TestClient:
         app = create_app(dataclasses.replace(here, **changes))
-        return TestClient(app, base_url="http://testserver", raise_server_exceptions=False, follow_redirects=False)
+        return TestClient(
+            app, base_url="http://testserver", raise_server_exceptions=False, follow_redirects=False
+        )
 
     return make
 

@@ -1,5 +1,6 @@
 """What is cleaned, masked, refused and slowed down, and what must not be."""
 
+import contextlib
 import time
 
 import pytest
@@ -56,7 +57,9 @@ CARD = "6222021202033345678"
         "13857112345@qq.com",
     ],
 )
-@pytest.mark.parametrize("sentence", ["我的号码是{}，低保要收入证明吗", "{}", "低保要收入证明吗{}", "低保{}要收入证明吗"])
+@pytest.mark.parametrize(
+    "sentence", ["我的号码是{}，低保要收入证明吗", "{}", "低保要收入证明吗{}", "低保{}要收入证明吗"]
+)
 def test_numbers_of_persons_are_masked(number, sentence):
     found = guard(sentence.format(number))
     digits = "".join(c for c in found.text if c.isdigit())
@@ -220,7 +223,10 @@ def test_harmless_sentences_are_no_attacks(text):
     assert not found.attack and not found.crisis and not found.masked
 
 
-@pytest.mark.parametrize("text", ["我不想活了", "活不下去了", "再不给办我就跳楼", "我要杀了你们", "我带炸药来", "想自杀", "死了算了"])
+@pytest.mark.parametrize(
+    "text",
+    ["我不想活了", "活不下去了", "再不给办我就跳楼", "我要杀了你们", "我带炸药来", "想自杀", "死了算了"],
+)
 def test_crises_are_seen(text):
     assert guard(text).crisis
 
@@ -266,10 +272,23 @@ def test_the_rate_limit_ends():
 @pytest.mark.timeout(20)
 def test_patterns_take_no_time_on_texts_made_to_cost_it():
     begun = time.perf_counter()
-    for piece in ("1 ", "1-", "select ", "忽略", "{{", "$(", "`", "a@", "'or ", "<", "查", "../", "13", "假装"):
+    for piece in (
+        "1 ",
+        "1-",
+        "select ",
+        "忽略",
+        "{{",
+        "$(",
+        "`",
+        "a@",
+        "'or ",
+        "<",
+        "查",
+        "../",
+        "13",
+        "假装",
+    ):
         text = (piece * 500)[:500]
-        try:
+        with contextlib.suppress(Problem):
             guard(text)
-        except Problem:
-            pass
     assert time.perf_counter() - begun < 5

@@ -43,7 +43,11 @@ def test_what_is_asked_and_answered():
     assert answer == ANSWER and made.up
     path, body = seen[0]
     assert path == "/webhooks/rest/webhook"
-    assert body == {"sender": "s", "message": MARK, "metadata": {"region": "330100", "context": {"proof": "x"}}}
+    assert body == {
+        "sender": "s",
+        "message": MARK,
+        "metadata": {"region": "330100", "context": {"proof": "x"}},
+    }
 
 
 def raises(error):

@@ -14,7 +14,17 @@ def reply(*payloads):
 def test_an_id_that_is_none_of_ours_is_adopted_only_when_well_formed():
     held = Sessions()
     assert held.open("city-portal-000123").id == "city-portal-000123"
-    for bad in (None, "", "short", "with space in it", "x" * 65, "中文会话编号一二三", "<script>alert</script>", "../../etc", "a\nb12345678"):
+    for bad in (
+        None,
+        "",
+        "short",
+        "with space in it",
+        "x" * 65,
+        "中文会话编号一二三",
+        "<script>alert</script>",
+        "../../etc",
+        "a\nb12345678",
+    ):
         opened = held.open(bad)
         assert opened.id != bad and len(opened.id) >= 20
 
