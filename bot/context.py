@@ -120,7 +120,7 @@ def fill(
     old_proof = catalogue.term.get(("proof", context.proof or ""))
     old_matter = catalogue.term.get(("matter", context.matter or ""))
     own_matter = any(not m.term.generic for m in links.matters)
-    if not links.proofs and not own_matter:
+    if not links.proofs and not own_matter and (worded_as_follow_up(links) or intent in ("inform", "deny")):
         proofs, matters = catalogue.linker.fragments(links, old_proof, old_matter)
         links = replace(links, proofs=proofs, matters=(*links.matters, *matters))
         own_matter = bool(matters)

@@ -12,7 +12,7 @@ from proof_catalogue.store import Catalogue, build, fingerprint
 
 from .settings import ROOT, Settings
 
-TRAINING_INPUTS = ("config.yml", "domain.yml", "requirements.lock", "nlu", "bot/dialogue")
+TRAINING_INPUTS = ("config.yml", "domain.yml", "requirements.lock", "nlu", "nlu/data", "bot/dialogue")
 _QUIET = {
     "RASA_TELEMETRY_ENABLED": "false",
     "TF_CPP_MIN_LOG_LEVEL": "3",

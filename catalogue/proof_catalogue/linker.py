@@ -209,7 +209,9 @@ class Linker:
             ranked: list[tuple[float, Term]] = []
             for term in self._terms.values():
                 other = matter if term.kind == "proof" else proof
-                joint = 1.5 if other and set(term.requirements) & set(other.requirements) else 0.0
+                joint = 2.5 if other and set(term.requirements) & set(other.requirements) else 0.0
+                if matter and term.kind == "matter" and term.name[-2:] == matter.name[-2:]:
+                    joint += 0.7  # 结婚登记 → 那离婚呢 is 离婚登记
                 if term.name.startswith(piece):
                     ranked.append((3.0 + joint, term))
                 elif piece in term.name:
