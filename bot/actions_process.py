@@ -18,7 +18,10 @@ def main() -> None:
 
     from .settings import read_settings
 
-    open_default()
+    catalogue = open_default()
+    # Follow-ups are linked and compared here; the first citizen must not wait for the encoder to load.
+    catalogue.linker.link("热身")
+    catalogue.near("热身")
     endpoint.run("actions", port=read_settings().actions_port)
 
 

@@ -56,6 +56,8 @@ class Message:
     profile_region: str | None = None
 
 
+_COMPLAINT = re.compile(r"投诉|举报|反映(?!情况)|曝光|管不管|谁来管|告他们|乱要证明|乱收证明")
+
 Route = Callable[[Catalogue, Message, Context], tuple[Answer, Context]]
 
 
@@ -155,6 +157,8 @@ def answer_message(catalogue: Catalogue, message: Message, context: Context) -> 
 def mend_route(message: Message, context: Context) -> Route | None:
     """Return the route for a message that its intent leads astray, else None: what is named weighs more than a weak intent."""
     links, intent, sure = message.links, message.intent, message.confidence
+    if intent in ("report_demand", *QUESTION_INTENTS) and _COMPLAINT.search(links.text):
+        return report_demand
     named = bool(links.proofs) or any(not m.term.generic for m in links.matters)
     about_papers = named or links.says_paper
     follows = leans_on(context, links, intent, sure)
@@ -395,6 +399,8 @@ def nearest_faq(
 
 def _policy(faq: Faq, extra: list[str] | None = None) -> Answer:
     lines = [faq.answer, *(extra or [])]
+    if faq.topic == "pledge" and "自愿" not in faq.answer:
+        lines.append(say("policy.voluntary"))
     if faq.unverified:
         lines.append(say("policy.unverified"))
     titles = "；".join(
@@ -456,10 +462,11 @@ def report_demand(catalogue: Catalogue, message: Message, context: Context) -> t
     filled = fill(
         catalogue, message.links, context, message.intent, message.confidence, message.profile_region
     )
+    sure = message.confidence if not _COMPLAINT.search(filled.links.text) else 1.0
     decision = Decision("unknown")
     if filled.links.proofs or any(not m.term.generic for m in filled.links.matters):
         decision = decide(catalogue, Question(filled.links, filled.region, "ask_need_proof", message.near))
-    if decision.kind == "answer" or (message.confidence < 0.7 and decision.kind.startswith("ask_")):
+    if decision.kind == "answer" or (sure < 0.7 and decision.kind.startswith("ask_")):
         # What the catalogue says of the demand comes first; then how to complain.
         answer, after = _spoken(catalogue, message, context, filled, decision, "ask_need_proof")
         answer.replies[-1].text += "\n" + say("report.head") + say("report.how")

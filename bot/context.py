@@ -64,10 +64,10 @@ class Filled:
         return "，".join([*names, self.links.text])
 
 
-def corrected(text: str) -> str:
-    """Return the part of a correction that counts: 不是离职 我是退休 → 退休; other sentences unchanged."""
+def corrected(text: str) -> tuple[str, str]:
+    """Return of a correction what counts and what does not: 不是离职 我是退休 → (退休, 离职); of other sentences (text, "")."""
     match = _CORRECTION.search(text)
-    return match.group("right") if match else text
+    return (match.group("right"), match.group("wrong").strip()) if match else (text, "")
 
 
 def worded_as_follow_up(links: Links) -> bool:
@@ -111,16 +111,20 @@ def fill(
     region = (links.region.code if links.region else None) or context.region or profile_region
     if not leans_on(context, links, intent, confidence):
         return Filled(links, region)
-    right = corrected(links.text)
+    right, wrong = corrected(links.text)
     if right != links.text:
         links = replace(catalogue.linker.link(right), regions=links.regions)
+        # What was just taken back is not carried along: 不是离职 我是退休.
+        if wrong and wrong in (context.proof or ""):
+            context = replace(context, proof=None)
     if _FOR_WHAT.search(links.text.strip()) and context.proof and links.proofs:
         # 办继承公证用的 says what the paper is for, not another paper.
         links = replace(links, proofs=())
     old_proof = catalogue.term.get(("proof", context.proof or ""))
     old_matter = catalogue.term.get(("matter", context.matter or ""))
     own_matter = any(not m.term.generic for m in links.matters)
-    if not links.proofs and not own_matter and (worded_as_follow_up(links) or intent in ("inform", "deny")):
+    worded = worded_as_follow_up(links) or bool(wrong) or intent in ("inform", "deny")
+    if not links.proofs and not own_matter and worded:
         proofs, matters = catalogue.linker.fragments(links, old_proof, old_matter)
         links = replace(links, proofs=proofs, matters=(*links.matters, *matters))
         own_matter = bool(matters)

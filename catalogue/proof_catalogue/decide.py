@@ -202,7 +202,10 @@ def proof_and_matter(case: Case) -> Decision | None:
     if answers:
         return Decision("answer", tuple(answers[:2]))
     if elsewhere:
-        return Decision("ask_region", tuple(case.ranked(elsewhere)[:CHOICES]))
+        broad = case.rows(i for p in case.question.proofs for i in p.requirements)
+        broad = [r for r in broad if case.holds(r) and case.catalogue.generic(r.id)]
+        offered = (case.ranked(elsewhere) + case.ranked(broad))[:CHOICES]
+        return Decision("ask_which" if broad else "ask_region", tuple(offered))
     return None
 
 
@@ -329,10 +332,11 @@ def matter_only(case: Case) -> Decision | None:
     if not held:
         return Decision("ask_region", tuple(case.ranked(rows)[:CHOICES]), matter=matter)
     ranked = case.ranked(_best_of_conflicts(case, held))
+    says_more = case.links.says_paper or any(m.how != "context" for m in case.links.matters)
     if case.question.wants == "ask_proof_list":
         return Decision("list", tuple(ranked), matter=matter)
     for best in ranked:
-        if case.clear(best, *CLEAR):
+        if says_more and case.clear(best, *CLEAR):
             return Decision("answer", (best,), matter=matter)
     offered = ranked[:CHOICES] + [r for r in case.ranked(near) if r not in ranked][:1]
     return Decision("ask_which", tuple(offered), matter=matter)

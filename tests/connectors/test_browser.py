@@ -1,0 +1,253 @@
+"""The chat page in a real Chromium: on a phone and a desktop, with and without JavaScript."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from ..support import ROOT
+
+pytestmark = [pytest.mark.browser, pytest.mark.stack]
+SCREENSHOTS = ROOT / "var" / "screenshots"
+SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
+FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+QUESTION = "公司注销要清税证明吗"
+UNSURE = "离职提取住房公积金要离职证明吗"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    path = "/usr/bin/chromium" if Path("/usr/bin/chromium").exists() else shutil.which("chromium")
+    if not path:
+        pytest.fail("there is no Chromium; 'make browser' installs it")
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """A page with everything that it asked for and complained about."""
+
+    def __init__(self, page: Page, base: str, name: str):
+        self.page, self.base, self.name = page, base, name
+        self.hosts: set[str] = set()
+        self.complaints: list[str] = []
+        page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
+        page.on(
+            "console",
+            lambda said: self.complaints.append(said.text) if said.type in ("error", "warning") else None,
+        )
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("requestfailed", lambda request: self.complaints.append(f"failed: {request.url}"))
+
+    def shot(self, step: str) -> None:
+        self.page.screenshot(path=SCREENSHOTS / f"{self.name}-{step}.png")
+
+    def ask(self, words: str) -> None:
+        """Type a question, send it, and wait for one more answer."""
+        turns = self.page.locator(".turn .answer")
+        before = turns.count()
+        self.page.fill("#message", words)
+        self.page.click("#send")
+        expect(turns).to_have_count(before + 1, timeout=15000)
+
+    def press(self, button: str) -> None:
+        """Press an offered button of the last turn, and wait for one more answer."""
+        turns = self.page.locator(".turn .answer")
+        before = turns.count()
+        self.page.locator(".turn").last.get_by_role("button", name=button, exact=True).click()
+        expect(turns).to_have_count(before + 1, timeout=15000)
+
+    @property
+    def last(self):
+        return self.page.locator(".turn").last
+
+
+@pytest.fixture
+def visit(chromium: Browser, stack) -> Iterator[Callable[..., Visit]]:
+    """Open the page; at the end it must have asked no other host and complained of nothing."""
+    opened: list[Visit] = []
+    contexts = []
+
+    def go(size: str = "phone", script: bool = True, **options) -> Visit:
+        width, height = SIZES[size]
+        context = chromium.new_context(
+            viewport={"width": width, "height": height},
+            java_script_enabled=script,
+            locale="zh-CN",
+            has_touch=size == "phone",
+            **options,
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15000)
+        made = Visit(page, stack.base, f"{size}-{'script' if script else 'plain'}")
+        opened.append(made)
+        page.goto(stack.base + "/")
+        return made
+
+    yield go
+    for context in contexts:
+        context.close()
+    for one in opened:
+        assert one.hosts == {urlsplit(stack.base).netloc}
+        assert one.complaints == []
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "plain"])
+@pytest.mark.parametrize("size", SIZES)
+def test_the_whole_way_of_a_citizen(visit, size, script):
+    one = visit(size, script)
+    page = one.page
+    expect(page.locator("#welcome")).to_be_visible()
+    one.shot("1-welcome")
+
+    one.ask(QUESTION)
+    card = one.last.locator("article.card")
+    expect(card).to_be_visible()
+    expect(card).to_contain_text("清税证明")
+    expect(card).to_contain_text("需要")
+    expect(one.last.locator(".you")).to_contain_text(QUESTION)
+    expect(page.locator("#welcome")).to_have_count(0)
+    one.shot("2-verdict")
+
+    source = card.locator(".sources a, .sources span").first
+    expect(source).not_to_be_visible()
+    card.locator("summary").click()
+    expect(source).to_be_visible()
+    expect(card.locator("dl.facts").last).to_contain_text("细则")
+    one.shot("3-sources")
+
+    one.ask(UNSURE)
+    expect(one.last.get_by_role("button", name="都不是")).to_be_visible()
+    one.shot("4-which")
+    one.press("杭州市")
+    expect(one.last.locator("article.card")).to_contain_text("杭州市")
+    expect(page.locator(".turn").nth(1).get_by_role("button").first).to_be_disabled()
+    one.shot("5-chosen")
+
+    page.select_option("#region", "330500")
+    one.ask(UNSURE)
+    expect(one.last.locator("article.card")).to_contain_text("湖州市")
+    expect(page.locator("#region")).to_have_value("330500")
+    one.shot("6-region")
+
+    one.ask("我电话13857112345，娃上小学要计划生育证明吗")
+    expect(one.last).to_contain_text("隐去")
+    assert "13857112345" not in page.content()
+
+    one.ask("<img src=x onerror=alert(1)> <b>粗</b>")
+    expect(one.last.locator(".you")).to_contain_text("<b>粗</b>")
+    assert page.locator(".you b").count() == 0
+
+    page.reload()
+    expect(page.locator(".turn .answer")).to_have_count(6)
+    page.get_by_role("button", name="重新开始").click()
+    expect(page.locator("#welcome")).to_be_visible()
+    expect(page.locator(".turn")).to_have_count(0)
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "plain"])
+def test_an_example_is_asked_by_a_press(visit, script):
+    one = visit("phone", script)
+    one.page.locator(".example").first.click()
+    expect(one.page.locator(".turn .answer")).to_have_count(1, timeout=15000)
+    expect(one.last.locator("article.card")).to_be_visible()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_nothing_is_wider_than_the_screen(visit, size):
+    one = visit(size)
+    for words in (QUESTION, UNSURE, "申请教师资格要准备哪些证明", "今天天气怎么样", "长" * 300, "a" * 300):
+        one.ask(words)
+        wide = one.page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        assert wide <= 0, words
+    for button in one.page.locator("button:visible, summary:visible, .tool:visible").all():
+        box = button.bounding_box()
+        assert box and box["height"] >= 32, button.inner_text()
+
+
+def test_a_turn_comes_without_loading_the_page_again(visit):
+    one = visit("desktop")
+    one.page.evaluate("window.stays = true")
+    one.ask(QUESTION)
+    one.ask("谢谢")
+    assert one.page.evaluate("window.stays") is True
+
+
+def test_the_keyboard_is_enough(visit):
+    one = visit("desktop")
+    page = one.page
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.locator("#message").focus()
+    page.keyboard.type("公司注销")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("要清税证明吗")
+    expect(page.locator(".turn")).to_have_count(0)
+    page.keyboard.press("Enter")
+    expect(one.last.locator("article.card")).to_be_visible()
+    expect(page.locator("#message")).to_have_value("")
+
+
+def test_a_question_is_sent_once_however_often_send_is_pressed(visit):
+    one = visit("desktop")
+    sent = []
+    one.page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    one.page.fill("#message", QUESTION)
+    one.page.evaluate("for (let i = 0; i < 5; i++) document.getElementById('send').click()")
+    expect(one.page.locator("article.card")).to_have_count(1)
+    assert len(sent) == 1
+
+
+def test_an_empty_question_is_not_sent(visit):
+    one = visit("phone")
+    one.page.click("#send")
+    one.page.wait_for_timeout(200)
+    expect(one.page.locator(".turn")).to_have_count(0)
+
+
+def test_a_lost_connection_is_told_and_tried_again(visit):
+    one = visit("phone")
+    one.page.context.set_offline(True)
+    one.page.fill("#message", QUESTION)
+    one.page.click("#send")
+    expect(one.page.locator(".problem")).to_contain_text("没有收到回答")
+    one.page.context.set_offline(False)
+    one.page.get_by_role("button", name="再试一次").click()
+    expect(one.page.locator("article.card")).to_be_visible()
+    expect(one.page.locator(".problem")).to_have_count(0)
+    assert one.complaints and all(
+        "ERR_INTERNET_DISCONNECTED" in c or c.startswith("failed: ") for c in one.complaints
+    )
+    one.complaints.clear()
+
+
+def test_a_problem_is_told_and_what_was_typed_comes_back(visit, stack):
+    one = visit("phone")
+    one.page.evaluate("document.getElementById('message').removeAttribute('maxlength')")
+    one.page.fill("#message", "证" * 501)
+    one.page.click("#send")
+    expect(one.page.locator('[role="alert"]')).to_contain_text("500")
+    expect(one.page.locator("#message")).to_have_value("证" * 501)
+    assert all("422" in c for c in one.complaints)
+    one.complaints.clear()
+
+
+def test_dark_and_large_letters(visit):
+    one = visit("phone", color_scheme="dark")
+    one.ask(QUESTION)
+    background = one.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert sum(int(n) for n in background[background.index("(") + 1 : -1].split(",")[:3]) < 200, background
+    one.page.screenshot(path=SCREENSHOTS / "phone-dark.png")
