@@ -8,12 +8,11 @@ from datetime import date
 from pathlib import Path
 
 from .errors import CatalogueError
-from .faqs import read_faqs
 from .regions import Regions, short_name
-from .requirement import Requirement, read_requirements
-from .store import check_references, read_conflicts, read_edition
+from .requirement import Requirement
+from .store import read_data
 from .text import canonical
-from .vocabulary import Term, read_terms
+from .vocabulary import Term
 
 _DATE = re.compile(r"(?<!\d)(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
 _URL = re.compile(r"https?://[^\s]+$")
@@ -22,15 +21,16 @@ _URL = re.compile(r"https?://[^\s]+$")
 def check(data: Path) -> list[str]:
     """Return one line a fault found in the folder `data`; an empty list means none."""
     try:
-        rows = read_requirements(data / "requirements.jsonl")
-        regions = Regions.load(data / "regions.csv")
-        terms = read_terms(data)
-        faqs = read_faqs(data / "faqs.yml")
-        conflicts = read_conflicts(data / "conflicts.yml")
-        check_references(rows, regions, terms, conflicts)
-        read_edition(data / "edition.yml")
+        shipped = read_data(data)
     except CatalogueError as error:
         return [str(error)]
+    rows, regions, terms, faqs, conflicts = (
+        shipped.rows,
+        shipped.regions,
+        shipped.terms,
+        shipped.faqs,
+        shipped.conflicts,
+    )
     faults = [*_rows(rows, regions), *_duplicates(rows), *_terms(rows, terms)]
     declared = {r for c in conflicts for r in c["rows"]}
     for row in rows:

@@ -8,7 +8,7 @@ import json
 import os
 import sqlite3
 import threading
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,30 @@ def wordings(rows: list[Requirement], faqs: list[Faq]) -> list[tuple[str, str]]:
     return pairs
 
 
+@dataclass(frozen=True)
+class Data:
+    """Everything that the data folder holds, read and checked for dangling references."""
+
+    rows: list[Requirement]
+    regions: Regions
+    terms: list[Term]
+    faqs: list[Faq]
+    conflicts: list[dict[str, Any]]
+    edition: dict[str, str]
+
+
+def read_data(data: Path) -> Data:
+    """Read the folder `data`. Raises CatalogueError on the first fault, naming file and entry."""
+    rows = read_requirements(data / "requirements.jsonl")
+    regions = Regions.load(data / "regions.csv")
+    terms = read_terms(data)
+    conflicts = read_conflicts(data / "conflicts.yml")
+    check_references(rows, regions, terms, conflicts)
+    return Data(
+        rows, regions, terms, read_faqs(data / "faqs.yml"), conflicts, read_edition(data / "edition.yml")
+    )
+
+
 def build(path: Path, data: Path = DATA) -> None:
     """Build the catalogue database and meaning index from the folder `data` and put both in place at once.
 
@@ -60,31 +84,25 @@ def build(path: Path, data: Path = DATA) -> None:
     mark = fingerprint(data)
     if is_current(path, mark):
         return
-    rows = read_requirements(data / "requirements.jsonl")
-    regions = Regions.load(data / "regions.csv")
-    terms = read_terms(data)
-    faqs = read_faqs(data / "faqs.yml")
-    conflicts = read_conflicts(data / "conflicts.yml")
-    check_references(rows, regions, terms, conflicts)
-    edition = read_edition(data / "edition.yml")
+    shipped = read_data(data)
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh, vectors = path.with_suffix(".new"), path.with_suffix(".vectors.new")
     fresh.unlink(missing_ok=True)
     database = sqlite_utils.Database(fresh)
     try:
         with database.conn:
-            _fill(database, rows, regions, terms, faqs, conflicts)
+            _fill(database, shipped)
             database.table("meta").insert_all(
                 [
                     {"key": "fingerprint", "value": mark},
-                    {"key": "edition", "value": str(edition["edition"])},
-                    {"key": "published_at", "value": str(edition["published_at"])},
+                    {"key": "edition", "value": shipped.edition["edition"]},
+                    {"key": "published_at", "value": shipped.edition["published_at"]},
                 ],
                 pk="key",
             )
     finally:
         database.conn.close()
-    MeaningIndex.build(wordings(rows, faqs)).save(vectors)
+    MeaningIndex.build(wordings(shipped.rows, shipped.faqs)).save(vectors)
     os.replace(vectors, vectors_path(path))
     os.replace(fresh, path)
 
@@ -106,7 +124,7 @@ def is_current(path: Path, mark: str) -> bool:
     return row is not None and row[0] == mark
 
 
-def read_edition(path: Path) -> dict[str, Any]:
+def read_edition(path: Path) -> dict[str, str]:
     """Return `edition` and `published_at` of the data. Raises CatalogueError if one is missing."""
     try:
         edition = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -141,14 +159,14 @@ def check_references(
                 raise CatalogueError(f"conflicts.yml: names {other}, which is not there")
 
 
-def _fill(
-    database: sqlite_utils.Database,
-    rows: list[Requirement],
-    regions: Regions,
-    terms: list[Term],
-    faqs: list[Faq],
-    conflicts: list[dict[str, Any]],
-) -> None:
+def _fill(database: sqlite_utils.Database, shipped: Data) -> None:
+    rows, regions, terms, faqs, conflicts = (
+        shipped.rows,
+        shipped.regions,
+        shipped.terms,
+        shipped.faqs,
+        shipped.conflicts,
+    )
     database.table("region").insert_all((asdict(regions.get(code)) for code in regions.codes()), pk="code")
     database.table("requirement").insert_all((asdict(r) for r in rows), pk="id")
     database.table("requirement").create_index(["region_code"])
