@@ -71,6 +71,6 @@ def read_settings() -> Settings:
         data=Path(os.environ.get("MIANZHENG_DATA") or ROOT / "var").resolve(),
         models=Path(os.environ.get("MIANZHENG_MODELS") or ROOT / "models").resolve(),
         deadline=seconds,
-        rate=os.environ.get("MIANZHENG_RATE") or "600/minute",
+        rate=os.environ.get("MIANZHENG_RATE") or "1200/minute",
         trusted_proxies=tuple(p.strip() for p in proxies.split(",") if p.strip()),
     )

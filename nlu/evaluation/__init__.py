@@ -111,6 +111,10 @@ def evaluate(base: str, split: str = "test") -> dict[str, Any]:
         def turn(body: dict[str, Any]) -> dict[str, Any]:
             started = time.perf_counter()
             response = client.post("/api/chat", json=body)
+            while response.status_code == 429:
+                time.sleep(float(response.headers["Retry-After"]))
+                started = time.perf_counter()
+                response = client.post("/api/chat", json=body)
             times.append((time.perf_counter() - started) * 1000)
             response.raise_for_status()
             return response.json()
