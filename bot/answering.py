@@ -108,7 +108,7 @@ def verdict_text(row: Requirement, wants: str = "ask_need_proof") -> str:
 
 def short_line(row: Requirement) -> str:
     """Return one row in a line: 办「matter」的「proof」：verdict."""
-    return f"办「{row.matter}」的「{row.short_proof}」：{say('short.' + row.verdict_kind)}"
+    return f"办「{row.matter}」的「{row.short_proof}」{place(row)}：{say('short.' + row.verdict_kind)}"
 
 
 def candidate(row: Requirement, score: float = 0.0) -> dict[str, Any]:
@@ -127,6 +127,11 @@ def choose_payload(row: Requirement) -> str:
     return f"choose:{row.id}"
 
 
+def place(row: Requirement) -> str:
+    """Return the bracketed name of the place for a row that holds in one city or county only, else nothing."""
+    return "" if row.region_code.endswith("0000") else f"（{row.region}）"
+
+
 def _button(row: Requirement, by: str = "both") -> dict[str, str]:
     """Return the button of `row`, titled by its region, by its matter, or by both matter and proof."""
     if by == "region":
@@ -135,6 +140,7 @@ def _button(row: Requirement, by: str = "both") -> dict[str, str]:
         title = say("ask." + row.status, proof=row.short_proof)
     else:
         title = row.matter if by == "matter" else say("ask.button", matter=row.matter, proof=row.short_proof)
+        title += place(row)
     return {"title": title[:60], "payload": choose_payload(row)}
 
 
@@ -157,6 +163,12 @@ def answer_message(catalogue: Catalogue, message: Message, context: Context) -> 
 def mend_route(message: Message, context: Context) -> Route | None:
     """Return the route for a message that its intent leads astray, else None: what is named weighs more than a weak intent."""
     links, intent, sure = message.links, message.intent, message.confidence
+    if context.offered:
+        row_id = chosen_number(message.text, context)
+        if row_id:
+            return lambda catalogue, _message, context: choose(catalogue, row_id, context)
+        if says_none(message.text):
+            return lambda catalogue, _message, context: choose_none(catalogue, context)
     if intent in ("report_demand", *QUESTION_INTENTS) and _COMPLAINT.search(links.text):
         return report_demand
     named = bool(links.proofs) or any(not m.term.generic for m in links.matters)
@@ -276,7 +288,12 @@ def _spoken(
         matter_name = decision.matter.name if decision.matter else rows[0].matter
         lines = [say("list.head", matter=matter_name)]
         lines += [
-            say("list.line", number=str(n), proof=r.short_proof, short=say("short." + r.verdict_kind))
+            say(
+                "list.line",
+                number=str(n),
+                proof=r.short_proof + place(r),
+                short=say("short." + r.verdict_kind),
+            )
             for n, r in enumerate(rows[:12], 1)
         ]
         lines.append(say("list.tail"))

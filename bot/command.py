@@ -200,6 +200,8 @@ def main() -> None:
         cli(standalone_mode=True)
     except (CatalogueError, SettingsError, StartError) as error:
         sys.exit(f"mianzheng: {error}")
+    except OSError as error:
+        sys.exit(f"mianzheng: {error.filename or 'the system'}: {error.strerror or error}")
     except subprocess.CalledProcessError as error:
         log = Path(read_settings().data) / "training.log"
         log.write_text(error.output or "", encoding="utf-8")

@@ -75,7 +75,7 @@ def prepare_catalogue(settings: Settings) -> None:
     if not settings.catalogue.exists() or not mark.exists() or mark.read_text() != wanted:
         print("· building the catalogue and its meaning index (about half a minute)", flush=True)
     build(settings.catalogue)
-    if mark.exists() and mark.read_text() == wanted:
+    if mark.exists() and mark.read_text() == wanted and (settings.dictionary / "catalogue.txt").exists():
         return
     settings.dictionary.mkdir(parents=True, exist_ok=True)
     words = sorted(Catalogue(settings.catalogue).words())

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from limits import parse
+
 ROOT = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
 
@@ -55,6 +57,18 @@ def _port(name: str, default: int) -> int:
 def read_settings() -> Settings:
     """Return the settings of this process. Raises SettingsError on a value that cannot be used."""
     port = _port("MIANZHENG_PORT", 8080)
+    rasa_port, actions_port = _port("MIANZHENG_RASA_PORT", 5005), _port("MIANZHENG_ACTIONS_PORT", 5055)
+    if len({port, rasa_port, actions_port}) < 3:
+        raise SettingsError(
+            "MIANZHENG_PORT, MIANZHENG_RASA_PORT and MIANZHENG_ACTIONS_PORT must be three different ports"
+        )
+    rate = os.environ.get("MIANZHENG_RATE") or "1200/minute"
+    try:
+        usable = parse(rate).amount > 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise SettingsError(f"MIANZHENG_RATE is {rate!r}, not a rate such as 1200/minute")
     deadline = os.environ.get("MIANZHENG_DEADLINE") or "4.0"
     try:
         seconds = float(deadline)
@@ -66,11 +80,11 @@ def read_settings() -> Settings:
     return Settings(
         host=os.environ.get("MIANZHENG_HOST") or "127.0.0.1",
         port=port,
-        rasa_port=_port("MIANZHENG_RASA_PORT", 5005),
-        actions_port=_port("MIANZHENG_ACTIONS_PORT", 5055),
+        rasa_port=rasa_port,
+        actions_port=actions_port,
         data=Path(os.environ.get("MIANZHENG_DATA") or ROOT / "var").resolve(),
         models=Path(os.environ.get("MIANZHENG_MODELS") or ROOT / "models").resolve(),
         deadline=seconds,
-        rate=os.environ.get("MIANZHENG_RATE") or "1200/minute",
+        rate=rate,
         trusted_proxies=tuple(p.strip() for p in proxies.split(",") if p.strip()),
     )

@@ -16,10 +16,10 @@ from proof_catalogue.search import Hit, search, search_faqs
 
 from .conversation import converse
 from .problems import Problem
-from .schemas import ChatReply, EditionList, Health, LookupReply, RequirementReply
+from .schemas import PROBLEMS, ChatReply, EditionList, Health, LookupReply, RequirementReply
 
 MAX_BODY = 16 * 1024
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", responses=PROBLEMS)
 
 
 async def read_json(request: Request) -> dict[str, Any]:
@@ -31,7 +31,7 @@ async def read_json(request: Request) -> dict[str, Any]:
             raise Problem(413, "Too large", "请求超过16 KiB。")
     try:
         value = json.loads(body.decode("utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         raise Problem(400, "Not JSON", "请求不是有效的UTF-8 JSON。") from None
     if not isinstance(value, dict):
         raise Problem(422, "Not an object", "请求应当是一个JSON对象。", "body")
@@ -127,7 +127,7 @@ def _result(hit: Hit) -> dict[str, Any]:
 async def lookup(
     request: Request,
     q: str = Query(min_length=1, max_length=200),
-    region: str | None = Query(default=None, regex=r"^\d{6}$"),
+    region: str | None = Query(default=None, pattern=r"^\d{6}$"),
     limit: int = Query(default=10, ge=1, le=50),
 ) -> dict[str, Any]:
     """Search the catalogue; works without Rasa."""

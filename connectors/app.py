@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -18,6 +19,7 @@ from proof_catalogue.store import Catalogue
 from . import api, problems, web
 from .guards import RateLimiter
 from .rasa_client import RasaClient
+from .schemas import allow_nulls
 from .sessions import Sessions
 
 log = logging.getLogger("mianzheng.web")
@@ -68,9 +70,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.limiter = RateLimiter(settings.rate)
     app.state.rasa = RasaClient(settings.rasa_url, settings.deadline)
     problems.install(app)
+    plain = app.openapi
+    # FastAPI keeps what it made, so the document is completed once.
+    app.openapi = functools.lru_cache(maxsize=1)(lambda: allow_nulls(plain()))  # type: ignore[method-assign]
 
     @app.middleware("http")
     async def headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        if "\x00" in request.url.path or "%00" in request.scope.get("raw_path", b"").decode("latin-1"):
+            return problems.Problem(404, "Not Found", "没有这个地址。").response()
         response = await call_next(request)
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         response.headers.setdefault("X-Frame-Options", "DENY")

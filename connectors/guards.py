@@ -15,22 +15,24 @@ from .problems import Problem
 
 MAX_MESSAGE = 500
 # Digits as people write them: spaces, dashes and dots between; full-width ones are folded by cleaning.
-_GAP = r"[ \-.·_]?"
+_GAP = r"[ \-.·_‐-―]{0,3}"
 _ID = re.compile(
     rf"(?<!\d)[1-9](?:{_GAP}\d){{16}}{_GAP}[\dXx](?![\dA-Za-z])|(?<!\d)[1-9](?:{_GAP}\d){{14}}(?!{_GAP}\d)"
 )
 _CARD = re.compile(rf"(?<!\d)[3-6](?:{_GAP}\d){{14,18}}(?!\d)")
 _PHONE = re.compile(rf"(?<!\d)(?:\+?86{_GAP})?1[3-9](?:{_GAP}\d){{9}}(?!\d)")
 _LONG = re.compile(r"(?<!\d)\d{9,30}[Xx]?(?!\d)")
-_PASSPORT = re.compile(r"(?<![A-Za-z0-9])(?:[EeGgDdSsPp][A-Za-z]?\d{8}|[HhMm]\d{8,10})(?![A-Za-z0-9])")
+_PASSPORT = re.compile(
+    r"(?<![A-Za-z0-9])(?:[EeGgDdSsPp]\d{8}|[A-Za-z]{2}\d{7}|[HhMm]\d{8,10})(?![A-Za-z0-9])"
+)
 _MAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+")
 
 _ATTACK = re.compile(
     r"<\s*/?\s*(?:script|img|svg|iframe|body|object|a\s+href)|javascript:|on(?:error|load|click)\s*=|"
-    r"\b(?:union\s+(?:all\s+)?select|drop\s+table|insert\s+into|delete\s+from|or\s+1\s*=\s*1|sleep\s*\(|information_schema)\b|'\s*(?:or|and)\s*'?\d|--\s*$|"
-    r"\.\./|\.\.\\|/etc/(?:passwd|shadow)|file://|c:\\windows|cmd\.exe|\$\{jndi|\{\{.*\}\}|\$\(.*\)|`.*`|;\s*(?:rm|cat|ls|wget|curl)\b|rm\s+-rf|"
+    r"\b(?:union\s+(?:all\s+)?select|drop\s+table|insert\s+into|delete\s+from|or\s+1\s*=\s*1|sleep\s*\(|information_schema)\b|'\s*(?:or|and)\s*'?\d|'\s*(?:;|--)|"
+    r"\.\./|\.\.\\|/etc/(?:passwd|shadow)|file://|c:\\windows|cmd\.exe|\$\{jndi|\{\{.*\}\}|\$\([^)]*\)|;\s*(?:rm|cat|ls|wget|curl)\b|rm\s+-rf|"
     r"ignore\s+(?:all\s+|the\s+|your\s+)?(?:previous|above|prior)|system\s*prompt|developer\s*mode|jailbreak|\bdan\s+mode|"
-    r"(?:忽略|无视|忘掉|忘记|不要管)[^。,，]{0,10}(?:指令|提示|规则|设定|限制|要求|说明)|(?:系统|初始|内部)(?:提示词?|指令|prompt)|提示词|越狱|开发者模式|管理员(?:模式|密码|权限|口令)|"
+    r"(?:忽略|无视|忘掉|忘记|不要管)[^。,，]{0,10}(?:指令|提示词|设定|限制|系统提示)|(?:忽略|无视|忘掉)[^。,，]{0,4}(?:你|之前|以上|上面|所有)[^。,，]{0,6}(?:规则|要求|说明|提示)|(?:系统|初始|内部)(?:提示词|指令|prompt)|提示词|越狱|开发者模式|管理员(?:模式|权限)|"
     r"(?:数据库|后台|服务器)(?:密码|口令|账号|地址|表|里的)|(?:导出|泄露|给我|列出|查)[^。,，]{0,8}(?:其他|别)(?:用户|人)的?(?:信息|记录|聊天|身份证|数据|号码)|"
     r"(?:扮演|假装|假设你|从现在起你|你现在是)[^。,，]{0,12}(?:没有限制|不受限|黑客|另一个|管理员|开发|越权|dan\b)",
     re.IGNORECASE,
@@ -77,7 +79,7 @@ def guard(message: str) -> Guarded:
     attack = bool(_ATTACK.search(text) or _SQLISH.search(text))
     text, masked = mask(text)
     # A typed slash would be an intent for Rasa; ours alone may send those.
-    text = re.sub(r"^[/／\\]+\s*", "", text).strip() or "。"
+    text = re.sub(r"^[/／\\\s]+", "", text).strip() or "。"
     left = re.sub(
         r"[\W_]|我的?|身份证号?码?|手机号?码?|电话号?码?|银行卡号?|卡号|护照号?|号码?|是|姓名|叫|给我|打|你|联系|记一?下|查一?下|帮|急|有事|过来|说|微信",
         "",

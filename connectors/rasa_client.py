@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import secrets
 from typing import Any
@@ -46,7 +45,7 @@ class RasaClient:
                 if isinstance(message.get("custom"), dict) and "outcome" in message["custom"]:
                     self.up = True
                     return message["custom"]
-        except (httpx.HTTPError, json.JSONDecodeError, ValueError) as error:
+        except (httpx.HTTPError, ValueError, TypeError, AttributeError) as error:
             self._went_down(type(error).__name__)
             raise RasaDown(type(error).__name__) from None
         self._went_down("no answer in the reply")

@@ -146,3 +146,40 @@ class EditionList(BaseModel):
     """The reply of GET /api/editions."""
 
     editions: list[dict[str, Any]]
+
+
+class ProblemBody(BaseModel):
+    """Every error: application/problem+json (RFC 9457)."""
+
+    type: str
+    status: int
+    title: str
+    detail: str
+    errors: list[dict[str, Any]] | None = None
+
+
+PROBLEMS: dict[Any, dict[str, Any]] = {
+    status: {
+        "model": ProblemBody,
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemBody"}}},
+    }
+    for status in (400, 404, 413, 422, 429, 503)
+}
+
+
+def allow_nulls(document: dict[str, Any]) -> dict[str, Any]:
+    """Say in an OpenAPI `document` where null may stand and that errors are problem documents; pydantic 1 leaves both out."""
+    for model in BaseModel.__subclasses__():
+        described = document["components"]["schemas"].get(model.__name__)
+        for name, field in model.__fields__.items():
+            if described and field.allow_none:
+                held = described["properties"][name]
+                described["properties"][name] = {"anyOf": [held, {"type": "null"}]}
+    for path in document["paths"].values():
+        for operation in path.values():
+            for status, answer in operation["responses"].items():
+                if int(status) >= 400:
+                    answer["content"] = {
+                        "application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemBody"}}
+                    }
+    return document

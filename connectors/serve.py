@@ -16,6 +16,8 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for noisy in ("httpx", "httpcore", "jieba"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # Starlette raises again what the problem handler has answered; uvicorn would log its text, which may be a citizen's.
+    logging.getLogger("uvicorn.error").addFilter(lambda record: record.exc_info is None)
     settings = read_settings()
     uvicorn.run(
         create_app(settings),

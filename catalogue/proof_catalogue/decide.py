@@ -179,7 +179,7 @@ def general_rule(case: Case) -> Decision | None:
         ):
             return Decision("rule", (row,))
     named = [case.catalogue.rows[i] for i in case.links.rows if case.catalogue.rows[i].kind == "general_rule"]
-    named = [r for r in named if case.holds(r) or case.local(r)]
+    named = [r for r in named if case.holds(r)]
     longest = max((m.weight for m in case.links.proofs), default=0)
     named = [r for r in named if case.links.rows[r.id] > longest]
     if named and not case.question.matters:

@@ -137,7 +137,7 @@ class Linker:
         self._matcher = PhraseMatcher(self._nlp.vocab)
         for term in terms:
             for name in term.names:
-                self._add(f"{term.kind}\t{term.name}", name)
+                self._add(f"{term.kind}\t{term.name}", canonical(name))
         for row in requirements:
             for alias in {canonical(a) for a in (row.proof, *row.aliases)}:
                 self._add(f"row\t{row.id}", alias)

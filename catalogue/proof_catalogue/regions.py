@@ -170,6 +170,8 @@ class Regions:
             codes = self._names[name]
             inside = [c for c in codes if found and found[-1][0].code in self.chain(c)[1:]]
             at_home = [c for c in codes if c[:2] == self.home[:2]]
+            if len({c[:2] for c in codes}) == 1 and any(c.endswith("0000") for c in codes):
+                codes = [min(codes)]  # 北京市 is a province and its own city
             code = (inside or at_home or codes)[0]
             # 河北人 says a place, 东阳光 does not; the ordinary-word list keeps the worst ones out.
             if found and inside and start - found[-1][2] <= 3:

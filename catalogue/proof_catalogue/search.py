@@ -10,7 +10,7 @@ from .requirement import Requirement
 from .store import Catalogue
 
 # Set on the development half of the evaluation sets: below this a result is noise.
-LEAST = 0.42
+LEAST = 0.36
 FAQ_LEAST = 0.92
 
 

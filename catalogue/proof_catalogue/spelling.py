@@ -32,16 +32,26 @@ def syllables(text: str) -> list[str]:
     return [fold(s) for s in lazy_pinyin(text, errors=list)]  # type: ignore[arg-type]
 
 
+# Common characters that people do not type by mistake for another: 买房 is never a slip for 卖房, 先 none for 想.
+_RIGHT = frozenset(
+    "买卖先想还孩不补几交叫才菜县现等登份分伐发的了吗呢吧要去来给到在和跟或把被让我你他她它这那个张些里上下就都也又再会能得该用拿带开办"
+    "出有没是为什么怎谁哪多少前后大小新老人家年月日一二三四五六七八九十做作读写看问说"
+)
+
+
 class Speller:
     """Replaces runs that sound like a catalogue word by that word, one character for one."""
 
     MIN_COMMON = 20
 
     def __init__(self, words: Iterable[str]):
+        words = set(words)
         self._words: dict[tuple[str, ...], str] = {}
+        # Whatever stands in a name of the catalogue is spelt right.
+        self._parts = {w[i : i + n] for w in words for n in (2, 3, 4) for i in range(len(w) - n + 1)}
         self._known: set[str] = set()
         self._syllables: set[str] = set()
-        for word in sorted(set(words), key=lambda w: (-len(w), w)):
+        for word in sorted(words, key=lambda w: (-len(w), w)):
             if 2 <= len(word) <= 8 and _HAN.fullmatch(word):
                 key = tuple(syllables(word))
                 self._words.setdefault(key, word)
@@ -73,9 +83,11 @@ class Speller:
             step = 1
             for size in range(min(self._longest, len(run) - start), 1, -1):
                 window = run[start : start + size]
-                if window in self._known:
-                    step = size
-                    break
+                if window in self._known or window in self._parts:
+                    step = 1 if window not in self._known else size
+                    if step > 1:
+                        break
+                    continue
                 word = self._words.get(tuple(sounds[start : start + size]))
                 if not word or not self._plausible(window, word):
                     continue
@@ -91,6 +103,8 @@ class Speller:
 
     @staticmethod
     def _plausible(window: str, word: str) -> bool:
+        if any(a != b and a in _RIGHT for a, b in zip(window, word, strict=True)):
+            return False
         same = sum(a == b for a, b in zip(window, word, strict=True))
         return same >= (1 if len(word) <= 3 else len(word) // 2)
 

@@ -66,6 +66,13 @@ class Data:
 
 def read_data(data: Path) -> Data:
     """Read the folder `data`. Raises CatalogueError on the first fault, naming file and entry."""
+    try:
+        return _read_data(data)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        raise CatalogueError(f"the data in {data} cannot be read ({type(error).__name__}: {error})") from None
+
+
+def _read_data(data: Path) -> Data:
     rows = read_requirements(data / "requirements.jsonl")
     regions = Regions.load(data / "regions.csv")
     terms = read_terms(data)
@@ -86,7 +93,7 @@ def build(path: Path, data: Path = DATA) -> None:
         return
     shipped = read_data(data)
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh, vectors = path.with_suffix(".new"), path.with_suffix(".vectors.new")
+    fresh, vectors = path.with_suffix(f".{os.getpid()}.new"), path.with_suffix(f".{os.getpid()}.vectors")
     fresh.unlink(missing_ok=True)
     database = sqlite_utils.Database(fresh)
     try:
@@ -100,11 +107,14 @@ def build(path: Path, data: Path = DATA) -> None:
                 ],
                 pk="key",
             )
+        database.conn.close()
+        MeaningIndex.build(wordings(shipped.rows, shipped.faqs)).save(vectors)
+        os.replace(vectors, vectors_path(path))
+        os.replace(fresh, path)
     finally:
         database.conn.close()
-    MeaningIndex.build(wordings(shipped.rows, shipped.faqs)).save(vectors)
-    os.replace(vectors, vectors_path(path))
-    os.replace(fresh, path)
+        fresh.unlink(missing_ok=True)
+        vectors.unlink(missing_ok=True)
 
 
 def vectors_path(path: Path) -> Path:
@@ -217,6 +227,8 @@ class Catalogue:
             self._lock = threading.Lock()
             database = sqlite_utils.Database(self._connection)
             self.meta = {r["key"]: r["value"] for r in database.table("meta").rows}
+            if "edition" not in self.meta:
+                raise ValueError("it holds no edition")
             self.rows = {r["id"]: _row(r) for r in database.table("requirement").rows}
             self.regions = Regions([Region(**r) for r in database.table("region").rows])
             self.faqs = {r["id"]: _faq(r) for r in database.table("faq").rows}

@@ -22,7 +22,7 @@ def clean(text: str) -> str:
         for c in unicodedata.normalize("NFKC", text)
         if c in "\n\t" or unicodedata.category(c) not in _HIDDEN
     ]
-    return _REPEATS.sub(r"\1\1", _SPACES.sub(" ", "".join(kept))).strip()
+    return _REPEATS.sub(r"\1\1", _SPACES.sub(" ", unicodedata.normalize("NFKC", "".join(kept)))).strip()
 
 
 @functools.lru_cache(maxsize=1)
@@ -40,7 +40,8 @@ def simplify(text: str) -> str:
 
 def canonical(text: str) -> str:
     """Return the form that names are compared in: cleaned, simplified, lower case, emoji as spaces (same length as `clean`)."""
-    return _EMOJI.sub(" ", simplify(clean(text))).lower()
+    plain = _EMOJI.sub(" ", simplify(clean(text)))
+    return "".join(c.lower() if len(c.lower()) == 1 else c for c in plain)
 
 
 @functools.lru_cache(maxsize=1)

@@ -13,6 +13,13 @@ from proof_catalogue.store import DATA
 from ..support import CARD_FIELDS, COMMAND
 
 
+@pytest.fixture
+def catalogue(catalogue, monkeypatch):
+    """The catalogue that is open already, for commands that run in this process."""
+    monkeypatch.setattr("proof_catalogue.store.Catalogue", lambda path: catalogue)
+    return catalogue
+
+
 def call(*words):
     return CliRunner().invoke(cli, list(words), catch_exceptions=False)
 

@@ -18,7 +18,9 @@ def copy(tmp_path, monkeypatch):
         source = ROOT / name
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
-            shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                source, root / name, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True
+            )
         else:
             shutil.copy(source, root / name)
     found = dataclasses.replace(read_settings(), data=root / "var", models=root / "models")

@@ -21,6 +21,7 @@ MADE = {
     "short.": set(PATHS),
     "smalltalk.": set(SMALLTALK),
     "guardrail_": {"abuse", "attack"},
+    "ask.": {"not_issued_by_village", "not_issued_by_police"},
 }
 
 

@@ -7,7 +7,7 @@ from proof_catalogue.faqs import read_faqs
 from proof_catalogue.regions import Regions
 from proof_catalogue.store import DATA
 
-GOOD = "- {id: Q1, topic: pledge, question: 什么是承诺, answer: 一张纸, sources: [{title: 规定, url: '', date: ''}]}\n"
+GOOD = "- {id: Q901, topic: pledge, question: 什么是承诺, answer: 一张纸, sources: [{title: 规定, url: '', date: ''}]}\n"
 
 
 def test_the_shipped_faqs():
@@ -31,9 +31,9 @@ def test_every_topic_that_an_intent_asks_about_has_faqs():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (GOOD + "- {id: Q2, topic: x, question: y}", "entry 2.*answer"),
-        (GOOD + GOOD, "entry 2.*Q1 stands twice"),
-        ("- {id: Q3, topic: x, question: y, answer: z}", "entry 1.*Q3 has no source"),
+        (GOOD + "- {id: Q902, topic: x, question: y}", "entry 2.*answer"),
+        (GOOD + GOOD, "entry 2.*Q901 stands twice"),
+        ("- {id: Q903, topic: x, question: y, answer: z}", "entry 1.*Q903 has no source"),
         ("- text", "entry 1"),
         ("- [", "cannot be read"),
     ],
@@ -47,6 +47,6 @@ def test_the_fault_is_named(tmp_path, text, message):
 
 def test_unverified_may_lack_a_source(tmp_path):
     path = tmp_path / "faqs.yml"
-    path.write_text("- {id: Q3, topic: x, question: y, answer: z, unverified: true}", encoding="utf-8")
+    path.write_text("- {id: Q903, topic: x, question: y, answer: z, unverified: true}", encoding="utf-8")
     (faq,) = read_faqs(path)
     assert faq.unverified and faq.sources == ()

@@ -62,6 +62,21 @@ def small_data(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def built(small_data, tmp_path_factory):
+    """The database of the small data, built once."""
+    path = tmp_path_factory.mktemp("built") / "catalogue.db"
+    build(path, small_data)
+    return path
+
+
+@pytest.fixture
+def path(built, tmp_path):
+    """A copy of it, for a test to do with what it likes."""
+    shutil.copy(vectors_path(built), vectors_path(tmp_path / "catalogue.db"))
+    return shutil.copy(built, tmp_path / "catalogue.db")
+
+
 def write_rows(folder, rows):
     text = "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows)
     (folder / "requirements.jsonl").write_text(text, encoding="utf-8")
@@ -96,15 +111,12 @@ def test_what_was_built_is_what_is_opened(data, tmp_path):
     assert sorted(p.name for p in path.parent.iterdir()) == ["catalogue.db", "catalogue.npz"]
 
 
-def test_the_database_cannot_be_written_through_a_catalogue(data, tmp_path):
-    build(tmp_path / "catalogue.db", data)
+def test_the_database_cannot_be_written_through_a_catalogue(path):
     with pytest.raises(sqlite3.OperationalError):
-        Catalogue(tmp_path / "catalogue.db")._connection.execute("delete from requirement")
+        Catalogue(path)._connection.execute("delete from requirement")
 
 
-def test_building_again_does_nothing_until_the_data_changes(data, tmp_path):
-    path = tmp_path / "catalogue.db"
-    build(path, data)
+def test_building_again_does_nothing_until_the_data_changes(data, path):
     before = path.stat().st_mtime_ns, vectors_path(path).stat().st_mtime_ns
     build(path, data)
     assert (path.stat().st_mtime_ns, vectors_path(path).stat().st_mtime_ns) == before
@@ -176,9 +188,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_with_broken_data_the_old_database_stays(data, tmp_path, fault):
-    path = tmp_path / "catalogue.db"
-    build(path, data)
+def test_with_broken_data_the_old_database_stays(data, path, fault):
     before = path.read_bytes()
     breaking, message = FAULTS[fault]
     breaking(data)
@@ -234,12 +244,11 @@ store.build(path, data)
 """
 
 
-def test_killed_in_the_middle_the_old_database_is_whole_and_the_next_build_succeeds(data, tmp_path):
+def test_killed_in_the_middle_the_old_database_is_whole_and_the_next_build_succeeds(data, tmp_path, built):
     places = ["rows", "vectors", "saving", "0", "1"]
     paths = {where: tmp_path / where / "catalogue.db" for where in places}
-    build(paths["rows"], data)
-    for where in places[1:]:
-        shutil.copytree(paths["rows"].parent, paths[where].parent)
+    for where in places:
+        shutil.copytree(built.parent, paths[where].parent)
     write_rows(data, [r for r in read_rows(data) if r["id"] != "F155"])
     for name in ("proofs.yml", "matters/all.yml"):
         entries = yaml.safe_load((data / name).read_text("utf-8"))
@@ -257,9 +266,7 @@ def test_killed_in_the_middle_the_old_database_is_whole_and_the_next_build_succe
         assert sorted(p.name for p in path.parent.iterdir()) == ["catalogue.db", "catalogue.npz"], where
 
 
-def test_killed_at_any_moment(data, tmp_path):
-    path = tmp_path / "catalogue.db"
-    build(path, data)
+def test_killed_at_any_moment(data, path):
     rows = read_rows(data)
     random.seed(7)
     command = "import sys; from pathlib import Path; from proof_catalogue.store import build; print('go', flush=True); build(Path(sys.argv[1]), Path(sys.argv[2]))"
@@ -297,9 +304,7 @@ def test_two_builds_at_once(data, tmp_path):
     whole(path)
 
 
-def test_an_open_catalogue_outlives_the_next_edition(data, tmp_path):
-    path = tmp_path / "catalogue.db"
-    build(path, data)
+def test_an_open_catalogue_outlives_the_next_edition(data, path):
     held = Catalogue(path)
     (data / "edition.yml").write_text("{edition: '2', published_at: '2027-01-01'}", encoding="utf-8")
     build(path, data)
