@@ -51,7 +51,7 @@ async def converse(
         raise Problem(422, "Unknown payload", "这个按钮已经失效，请重新提问。", "payload")
     guarded = None if payload is not None else guard(message or "")
     async with session.lock:
-        if region is not None and region != session.region and session.context:
+        if (region is not None or channel == "web") and region != session.region and session.context:
             # A region newly chosen on the page outweighs the one that was talked about.
             session.context = {**session.context, "region": None}
         if region is not None or channel == "web":
@@ -133,7 +133,14 @@ def _degraded(catalogue: Catalogue, session: Session, payload: str | None, text:
     else:
         intent = "human" if payload == "human" else "ask_need_proof"
         links = catalogue.linker.link(text)
-        message = Message(text, intent, 0.0, links, catalogue.near(links.text), session.region)
+        message = Message(
+            text,
+            intent,
+            1.0 if payload == "human" else 0.0,
+            links,
+            catalogue.near(links.text),
+            session.region,
+        )
         answer, context = answer_message(catalogue, message, context)
     answer.replies[-1].text += "\n" + say("degraded")
     return {**answer.wire(), "context": context.json(), "degraded": True}

@@ -141,7 +141,9 @@ class Linker:
         for row in requirements:
             for alias in {canonical(a) for a in (row.proof, *row.aliases)}:
                 self._add(f"row\t{row.id}", alias)
-        self._speller = Speller(self._words(terms))
+        self._speller = Speller(
+            self._words(terms), (n for r in requirements for n in (r.proof, r.matter, *r.aliases))
+        )
 
     def _add(self, key: str, phrase: str) -> None:
         if len(phrase) >= 2:

@@ -58,6 +58,8 @@ def search(catalogue: Catalogue, query: str, region: str | None = None, limit: i
             score += 0.20
         elif decision.kind == "not_listed":
             score -= 0.15
+        if len(links.text) <= 6 and (parts["proof"] or parts["matter"] or parts["alias"] or parts["text"]):
+            score += 0.22  # a word or two (低保, 公积金) can name no more and means to browse
         if score >= LEAST:
             hits.append(
                 Hit(

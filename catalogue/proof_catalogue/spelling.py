@@ -44,11 +44,12 @@ class Speller:
 
     MIN_COMMON = 20
 
-    def __init__(self, words: Iterable[str]):
+    def __init__(self, words: Iterable[str], right: Iterable[str] = ()):
         words = set(words)
         self._words: dict[tuple[str, ...], str] = {}
         # Whatever stands in a name of the catalogue is spelt right.
-        self._parts = {w[i : i + n] for w in words for n in (2, 3, 4) for i in range(len(w) - n + 1)}
+        spelt = (*words, *right)
+        self._parts = {w[i : i + n] for w in spelt for n in (2, 3, 4) for i in range(len(w) - n + 1)}
         self._known: set[str] = set()
         self._syllables: set[str] = set()
         for word in sorted(words, key=lambda w: (-len(w), w)):

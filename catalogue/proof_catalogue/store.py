@@ -8,9 +8,10 @@ import json
 import os
 import sqlite3
 import threading
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import sqlite_utils
@@ -25,6 +26,7 @@ from .requirement import Requirement, read_requirements
 from .text import canonical, index_terms
 from .vocabulary import Term, read_terms
 
+T = TypeVar("T")
 DATA = Path(__file__).resolve().parent.parent / "data"
 SCHEMA_VERSION = 2
 
@@ -66,21 +68,20 @@ class Data:
 
 def read_data(data: Path) -> Data:
     """Read the folder `data`. Raises CatalogueError on the first fault, naming file and entry."""
-    try:
-        return _read_data(data)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-        raise CatalogueError(f"the data in {data} cannot be read ({type(error).__name__}: {error})") from None
-
-
-def _read_data(data: Path) -> Data:
     rows = read_requirements(data / "requirements.jsonl")
-    regions = Regions.load(data / "regions.csv")
+    regions = _named(Regions.load, data / "regions.csv")
     terms = read_terms(data)
-    conflicts = read_conflicts(data / "conflicts.yml")
+    conflicts = _named(read_conflicts, data / "conflicts.yml")
     check_references(rows, regions, terms, conflicts)
-    return Data(
-        rows, regions, terms, read_faqs(data / "faqs.yml"), conflicts, read_edition(data / "edition.yml")
-    )
+    faqs = _named(read_faqs, data / "faqs.yml")
+    return Data(rows, regions, terms, faqs, conflicts, read_edition(data / "edition.yml"))
+
+
+def _named(read: Callable[[Path], T], path: Path) -> T:
+    try:
+        return read(path)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        raise CatalogueError(f"{path.name}: cannot be read ({type(error).__name__}: {error})") from None
 
 
 def build(path: Path, data: Path = DATA) -> None:
@@ -93,6 +94,7 @@ def build(path: Path, data: Path = DATA) -> None:
         return
     shipped = read_data(data)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path)
     fresh, vectors = path.with_suffix(f".{os.getpid()}.new"), path.with_suffix(f".{os.getpid()}.vectors")
     fresh.unlink(missing_ok=True)
     database = sqlite_utils.Database(fresh)
@@ -115,6 +117,14 @@ def build(path: Path, data: Path = DATA) -> None:
         database.conn.close()
         fresh.unlink(missing_ok=True)
         vectors.unlink(missing_ok=True)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what builds that were killed left beside `path`."""
+    for left in (*path.parent.glob(f"{path.stem}.*.new*"), *path.parent.glob(f"{path.stem}.*.vectors")):
+        pid = left.name.split(".")[1]
+        if pid.isdecimal() and not Path(f"/proc/{pid}").exists():
+            left.unlink(missing_ok=True)
 
 
 def vectors_path(path: Path) -> Path:
@@ -145,7 +155,8 @@ def read_edition(path: Path) -> dict[str, str]:
 
 def read_conflicts(path: Path) -> list[dict[str, Any]]:
     """Return the conflicts of `conflicts.yml`: `rows` that disagree and the one that `prevails`."""
-    return yaml.safe_load(path.read_text(encoding="utf-8")) or []
+    conflicts = yaml.safe_load(path.read_text(encoding="utf-8")) or []
+    return [{"rows": list(c["rows"]), "prevails": c["prevails"]} for c in conflicts]
 
 
 def check_references(
