@@ -8,6 +8,7 @@ from .decide import Case, Question, decide
 from .faqs import Faq
 from .requirement import Requirement
 from .store import Catalogue
+from .text import canonical
 
 # Set on the development half of the evaluation sets: below this a result is noise.
 LEAST = 0.36
@@ -58,7 +59,9 @@ def search(catalogue: Catalogue, query: str, region: str | None = None, limit: i
             score += 0.20
         elif decision.kind == "not_listed":
             score -= 0.15
-        if len(links.text) <= 6 and (parts["proof"] or parts["matter"] or parts["alias"] or parts["text"]):
+        if len(links.text) <= 6 and any(
+            links.text in canonical(n) for n in (row.proof, row.matter, *row.aliases)
+        ):
             score += 0.22  # a word or two (低保, 公积金) can name no more and means to browse
         if score >= LEAST:
             hits.append(

@@ -49,7 +49,7 @@ class Speller:
         self._words: dict[tuple[str, ...], str] = {}
         # Whatever stands in a name of the catalogue is spelt right.
         spelt = (*words, *right)
-        self._parts = {w[i : i + n] for w in spelt for n in (2, 3, 4) for i in range(len(w) - n + 1)}
+        self._parts = {w[i : i + n] for w in spelt for n in range(2, 9) for i in range(len(w) - n + 1)}
         self._known: set[str] = set()
         self._syllables: set[str] = set()
         for word in sorted(words, key=lambda w: (-len(w), w)):
