@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ..support import COMMAND, ROOT, Stack, check_reply, kill_marked, marked, said, verdicts, wait_for
+from ..support import Stack, check_reply, kill_marked, marked, said, verdicts, wait_for
 
 pytestmark = pytest.mark.stack
 QUESTION = "公司注销要清税证明吗"
@@ -250,23 +249,36 @@ def test_a_port_that_is_taken_is_one_clear_sentence(stack, number, tmp_path):
         taken.listen()
         ports = list(other.ports)
         ports[number] = taken.getsockname()[1]
-        other.ports = tuple(ports)
-        found = subprocess.run(
-            [str(COMMAND), "run"],
-            cwd=ROOT,
-            env=other.environment(),
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-    assert found.returncode not in (0, None)
-    assert (
-        found.stderr.count("\n") == 1
-        and str(ports[number]) in found.stderr
-        and "Traceback" not in found.stderr
-    )
-    assert ("MIANZHENG_PORT", "MIANZHENG_RASA_PORT", "MIANZHENG_ACTIONS_PORT")[number] in found.stderr
-    assert not marked(other.mark)
+        other.ports = (ports[0], ports[1], ports[2])
+        other.start()
+        try:
+            status = other.process.wait(60)
+        finally:
+            kill_marked(other.mark)
+    assert status not in (0, None)
+    (sentence,) = [line for line in other.printed().splitlines() if line.strip()]
+    assert str(ports[number]) in sentence and "Traceback" not in sentence
+    assert ("MIANZHENG_PORT", "MIANZHENG_RASA_PORT", "MIANZHENG_ACTIONS_PORT")[number] in sentence
+
+
+@pytest.mark.timeout(90)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_training_that_is_ended_leaves_nobody_and_no_half_model(number, tmp_path, monkeypatch):
+    monkeypatch.setenv("MIANZHENG_MODELS", str(tmp_path / "models"))
+    other = Stack(tmp_path / "run.log")
+    other.start()
+    try:
+        training = lambda: [
+            pid for pid, line in marked(other.mark).items() if "rasa train" in line or "train --" in line
+        ]  # noqa: E731
+        assert wait_for(training, 40), other.tail()
+        time.sleep(2)
+        assert other.end(number) != 0
+        assert not other.left(10), other.left(0)
+        assert not list((tmp_path / "models").glob("*")), list((tmp_path / "models").glob("*"))
+        assert "Traceback" not in other.printed(), other.tail()
+    finally:
+        kill_marked(other.mark)
 
 
 @pytest.mark.timeout(200)
