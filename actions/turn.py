@@ -27,13 +27,14 @@ def read_message(tracker: Tracker, catalogue: Catalogue) -> Message:
     )
     intent = latest.get("intent") or {}
     metadata = latest.get("metadata") or {}
+    region = metadata.get("region")
     return Message(
         text=text,
         intent=intent.get("name") or "",
         confidence=float(intent.get("confidence") or 0.0),
         links=links,
         near=understood.get("near") or {},
-        profile_region=metadata.get("region"),
+        profile_region=region if region in catalogue.regions else None,
     )
 
 

@@ -16,7 +16,10 @@ def main() -> None:
 
     from proof_catalogue.store import open_default
 
+    from .rasa_process import withhold_texts
     from .settings import read_settings
+
+    withhold_texts()
 
     catalogue = open_default()
     # Follow-ups are linked and compared here; the first citizen must not wait for the encoder to load.

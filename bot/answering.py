@@ -537,7 +537,11 @@ def choose(catalogue: Catalogue, row_id: str, context: Context) -> tuple[Answer,
 
 
 def _named(catalogue: Catalogue, row: Requirement, context: Context) -> Context:
-    terms = catalogue.terms_of.get(row.id, [])
+    # Of several names the one talked about stays; else the most special one is meant (离职提取… rather than 提取…).
+    terms = sorted(
+        catalogue.terms_of.get(row.id, []),
+        key=lambda t: (t.name not in (context.proof, context.matter), len(t.requirements)),
+    )
     proof = next((t.name for t in terms if t.kind == "proof"), row.proof)
     matter = next((t.name for t in terms if t.kind == "matter" and not t.generic), None)
     level = catalogue.regions.get(row.region_code).level

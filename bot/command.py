@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -194,6 +195,8 @@ def _region(held, code: str | None) -> str | None:  # type: ignore[no-untyped-de
 def main() -> None:
     """Run the command; every expected failure is one sentence and a non-zero exit."""
     os.chdir(ROOT)
+    # As an exit, so that a training that is ended takes its child and its half model with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     from .processes import StartError
 
     try:

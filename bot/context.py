@@ -108,7 +108,8 @@ def fill(
     The region is the sentence's own, else the conversation's, else the profile's. A proof is carried along only where the
     message says nothing unrecognised that may name another one.
     """
-    region = (links.region.code if links.region else None) or context.region or profile_region
+    held = context.region if context.region in catalogue.regions else None
+    region = (links.region.code if links.region else None) or held or profile_region
     if not leans_on(context, links, intent, confidence):
         return Filled(links, region)
     right, wrong = corrected(links.text)

@@ -16,6 +16,7 @@ _TALKATIVE = (
     "rasa.core.agent",
     "rasa.core.lock_store",
     "rasa.nlu",
+    "rasa_sdk",
     "sanic",
 )
 
@@ -27,7 +28,7 @@ def withhold(record: logging.LogRecord) -> None:
     record.exc_info = record.exc_text = None
 
 
-def _withhold_texts() -> None:
+def withhold_texts() -> None:
     """Withhold the texts of talkative loggers, at the one place where all log records are made."""
     factory = logging.getLogRecordFactory()
 
@@ -60,7 +61,7 @@ def main() -> None:
     # Rasa turns Python's warnings on; those of its old dependencies help nobody who runs this.
     warnings.showwarning = lambda *args, **kwargs: None
     cutter()
-    _withhold_texts()
+    withhold_texts()
     _validate_quickly()
     from rasa.__main__ import main as rasa_main
 
