@@ -13,7 +13,7 @@ MARK = "我的秘密是二二八"
 @pytest.fixture
 def factory():
     before = logging.getLogRecordFactory()
-    rasa_process._withhold_texts()
+    rasa_process.withhold_texts()
     yield
     logging.setLogRecordFactory(before)
 
