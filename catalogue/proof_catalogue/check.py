@@ -7,10 +7,10 @@ from collections import defaultdict
 from datetime import date
 from pathlib import Path
 
+from .content import read_folder
 from .errors import CatalogueError
 from .regions import Regions, short_name
 from .requirement import Requirement
-from .store import read_data
 from .text import canonical
 from .vocabulary import Term
 
@@ -21,7 +21,7 @@ _URL = re.compile(r"https?://[^\s]+$")
 def check(data: Path) -> list[str]:
     """Return one line a fault found in the folder `data`; an empty list means none."""
     try:
-        shipped = read_data(data)
+        shipped = read_folder(data)
     except CatalogueError as error:
         return [str(error)]
     rows, regions, terms, faqs, conflicts = (

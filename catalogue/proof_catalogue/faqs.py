@@ -24,6 +24,10 @@ class Faq:
     region_code: str
     sources: tuple[dict[str, Any], ...]
     unverified: bool
+    state: str = "published"
+    valid_from: str = ""
+    valid_until: str = ""
+    version: int = 1
 
 
 def read_faqs(path: Path) -> list[Faq]:
