@@ -75,9 +75,7 @@ def test_no_wording_says_two_proofs_or_two_matters():
 
 def test_what_rows_say_of_dates_conditions_and_places_stands_in_their_own_words():
     for row in ROWS.values():
-        own = "\n".join(
-            (row.matter, row.legal_basis, row.replacement, row.note, row.source_title, row.source_date)
-        )
+        own = "\n".join((row.proof, row.matter, row.legal_basis, row.replacement, row.note, row.source_title))
         for said in (row.valid_from, row.valid_until, row.guide, *row.conditions):
             assert said in own, (row.id, said)
 
