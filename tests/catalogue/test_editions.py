@@ -434,3 +434,14 @@ def test_generic_rows_and_words(catalogue):
     words = catalogue.words()
     assert {"无犯罪记录证明", "清税证明"} <= words and all(2 <= len(w) <= 10 for w in words)
     assert isinstance(catalogue.rows["F030"], Requirement) and os.path.exists(catalogue._meaning_path)
+
+
+def test_an_older_edition_gets_the_tables_that_were_added_since(editions, folder):
+    for path in (editions.path, editions.file(editions.get())):
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("drop table former_region")
+            connection.execute("delete from _sqlite_migrations where name = 'former_regions'")
+            connection.commit()
+    again = Editions(folder)
+    assert opened(again).regions.former == []
+    assert again.frozen(again.get()).rows
