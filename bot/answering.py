@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 from proof_catalogue.decide import CHOICES, Case, Decision, Question, decide
@@ -370,7 +371,20 @@ def _not_listed(catalogue: Catalogue, decision: Decision, filled: Filled) -> Ans
     region = catalogue.regions.get(filled.region or catalogue.regions.home)
     if decision.elsewhere:
         first += say("not_listed.elsewhere", places="、".join(decision.elsewhere), region=region.name)
-    lines = [first, say("not_listed.tail"), say("not_listed.region", region=region.name)]
+    lines = [first]
+    for row in decision.dated[:1]:
+        late = bool(row.valid_from) and row.valid_from > date.today().isoformat()
+        lines.append(
+            say(
+                "not_listed.not_yet" if late else "not_listed.no_longer",
+                proof=row.short_proof,
+                matter=row.matter,
+                day=row.valid_from if late else row.valid_until,
+            )
+        )
+    if decision.complete:
+        lines.append(say("not_listed.complete", region=region.name))
+    lines += [say("not_listed.tail"), say("not_listed.region", region=region.name)]
     if decision.rows:
         lines.append(say("not_listed.related"))
         lines += [short_line(r) for r in decision.rows]

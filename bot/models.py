@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from proof_catalogue.store import Catalogue, build, fingerprint
+from proof_catalogue.editions import Editions
+from proof_catalogue.store import DATA, Catalogue
 
 from .settings import ROOT, Settings
 
@@ -65,25 +66,31 @@ def model_path(settings: Settings) -> Path:
     return settings.models / f"mianzheng-{training_fingerprint(settings)}.tar.gz"
 
 
-def prepare_catalogue(settings: Settings) -> None:
-    """Build the catalogue and write jieba's dictionary from it, where the data has changed.
+def prepare_catalogue(settings: Settings) -> Editions:
+    """Publish the shipped catalogue where it is new here, and write jieba's dictionary from the edition in force.
 
     Raises CatalogueError if the data is wrong.
     """
+    editions = Editions(settings.data)
+    edition = editions.install(DATA, _announce)
     mark = settings.data / "dictionary.mark"
-    wanted = fingerprint()
-    if not settings.catalogue.exists() or not mark.exists() or mark.read_text() != wanted:
-        print("· building the catalogue and its meaning index (about half a minute)", flush=True)
-    build(settings.catalogue)
-    if mark.exists() and mark.read_text() == wanted and (settings.dictionary / "catalogue.txt").exists():
-        return
-    settings.dictionary.mkdir(parents=True, exist_ok=True)
-    words = sorted(Catalogue(settings.catalogue).words())
-    lines = "".join(f"{word} 2000\n" for word in words)
-    fresh = settings.data / "dictionary.new"
-    fresh.write_text(lines, encoding="utf-8")
-    os.replace(fresh, settings.dictionary / "catalogue.txt")
-    mark.write_text(wanted)
+    if (
+        not mark.exists()
+        or mark.read_text() != edition.hash
+        or not (settings.dictionary / "catalogue.txt").exists()
+    ):
+        settings.dictionary.mkdir(parents=True, exist_ok=True)
+        words = sorted(Catalogue(editions.file(edition)).words())
+        fresh = settings.data / "dictionary.new"
+        fresh.write_text("".join(f"{word} 2000\n" for word in words), encoding="utf-8")
+        os.replace(fresh, settings.dictionary / "catalogue.txt")
+        mark.write_text(edition.hash)
+    return editions
+
+
+def _announce(what: str, done: int, of: int) -> None:
+    if done in (0, of) or done % 1000 == 0:
+        print(f"· catalogue: {what} {done}/{of}", flush=True)
 
 
 def train(settings: Settings, force: bool = False) -> Path:

@@ -31,10 +31,6 @@ class Settings:
     trusted_proxies: tuple[str, ...]
 
     @property
-    def catalogue(self) -> Path:
-        return self.data / "catalogue.db"
-
-    @property
     def dictionary(self) -> Path:
         return self.data / "dictionary"
 

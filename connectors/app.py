@@ -14,7 +14,7 @@ from fastapi.staticfiles import StaticFiles
 
 from bot.settings import VERSION, Settings, read_settings
 from proof_catalogue.regions import Region
-from proof_catalogue.store import Catalogue
+from proof_catalogue.store import Catalogue, Current, current
 
 from . import api, problems, web
 from .guards import RateLimiter
@@ -23,6 +23,7 @@ from .schemas import allow_nulls
 from .sessions import Sessions
 
 log = logging.getLogger("mianzheng.web")
+FOLLOW_SECONDS = 0.5
 
 
 def region_tree(catalogue: Catalogue) -> list[dict[str, Any]]:
@@ -35,23 +36,36 @@ def region_tree(catalogue: Catalogue) -> list[dict[str, Any]]:
     return [node(catalogue.regions.get(catalogue.regions.home))]
 
 
+def show(app: FastAPI, catalogue: Catalogue) -> None:
+    """Make `catalogue` the one that all requests from now on are answered from."""
+    app.state.regions = region_tree(catalogue)
+    app.state.notice = {name: catalogue.meta[name] for name in ("edition", "published_at")}
+    app.state.catalogue = catalogue
+
+
+async def follow(app: FastAPI, editions: Current) -> None:
+    """Show each newly published edition as soon as it is open and warm."""
+    while True:
+        await asyncio.sleep(FOLLOW_SECONDS)
+        held = await asyncio.to_thread(editions.get)
+        if held is not app.state.catalogue:
+            show(app, held)
+
+
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Return the application; nothing is opened before it starts."""
     settings = settings or read_settings()
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        catalogue = await asyncio.to_thread(Catalogue, settings.catalogue)
-        await asyncio.to_thread(lambda: (catalogue.linker.link("热身"), catalogue.near("热身")))
-        app.state.regions = region_tree(catalogue)
-        app.state.notice = {
-            "edition": catalogue.meta["edition"],
-            "published_at": catalogue.meta["published_at"],
-        }
-        app.state.catalogue = catalogue
-        watcher = asyncio.create_task(app.state.rasa.watch())
+        editions = await asyncio.to_thread(current, settings.data)
+        app.state.editions = editions.editions
+        await asyncio.to_thread(editions.get().warm)
+        show(app, editions.get())
+        watchers = [asyncio.create_task(w) for w in (app.state.rasa.watch(), follow(app, editions))]
         yield
-        watcher.cancel()
+        for watcher in watchers:
+            watcher.cancel()
         await app.state.rasa.close()
 
     app = FastAPI(

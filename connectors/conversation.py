@@ -63,6 +63,7 @@ async def converse(
             "message_id": secrets.token_hex(8),
             "intent": {"name": "", "confidence": 0.0},
             "degraded": False,
+            "edition": state.catalogue.meta["edition"],
             **made,
         }
         context = reply.pop("context", None) or session.context or {}
@@ -143,4 +144,9 @@ def _degraded(catalogue: Catalogue, session: Session, payload: str | None, text:
         )
         answer, context = answer_message(catalogue, message, context)
     answer.replies[-1].text += "\n" + say("degraded")
-    return {**answer.wire(), "context": context.json(), "degraded": True}
+    return {
+        **answer.wire(),
+        "context": context.json(),
+        "degraded": True,
+        "edition": catalogue.meta["edition"],
+    }

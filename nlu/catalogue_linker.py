@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -23,9 +24,9 @@ KEPT = 40  # nearest rows and FAQs that travel with the message
 class CatalogueLinker(GraphComponent):
     """Sets entities `proof`, `matter`, `region`, and the links and nearest rows for the actions."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Callable[[], Catalogue]) -> None:
         self._catalogue = catalogue
-        self._catalogue.linker.link("热身")
+        catalogue().linker.link("热身")
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
@@ -46,7 +47,7 @@ class CatalogueLinker(GraphComponent):
         execution_context: ExecutionContext,
     ) -> CatalogueLinker:
         """Open the catalogue of this process."""
-        return cls(open_default())
+        return cls(open_default)
 
     def process(self, messages: list[Message]) -> list[Message]:
         """Link each message; one that names nothing keeps its entities as they were."""
@@ -56,9 +57,10 @@ class CatalogueLinker(GraphComponent):
 
     def _link(self, message: Message) -> None:
         text = message.get(TEXT) or ""
-        links = self._catalogue.linker.link(text)
+        catalogue = self._catalogue()
+        links = catalogue.linker.link(text)
         vector = message.get(SENTENCE_VECTOR)
-        near = self._catalogue.near(links.text, None if links.text != text else vector)
+        near = catalogue.near(links.text, None if links.text != text else vector)
         nearest = sorted(near.items(), key=lambda pair: -pair[1])[:KEPT]
         entities = list(message.get(ENTITIES, []))
         for mention in (*links.proofs, *links.matters):

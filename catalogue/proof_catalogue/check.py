@@ -13,11 +13,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from .content import Content, read_folder
 from .errors import CatalogueError
 from .faqs import Faq
 from .regions import Regions, short_name
 from .requirement import PATHS, Requirement
-from .store import read_data
 from .text import canonical, simplify
 from .vocabulary import Term
 
@@ -43,35 +43,25 @@ class Fault:
 def check(data: Path, on: date | None = None, stale_years: int = STALE_YEARS) -> list[Fault]:
     """Return the faults of the folder `data` on the day `on` (default today), errors first; data that cannot be read is one error."""
     try:
-        held = read_data(data)
+        return check_content(read_folder(data), on, stale_years)
     except CatalogueError as error:
         return [Fault("error", data.name, str(error))]
-    return check_catalogue(
-        held.rows, held.regions, held.terms, held.faqs, held.conflicts, on or date.today(), stale_years
-    )
 
 
-def check_catalogue(
-    rows: list[Requirement],
-    regions: Regions,
-    terms: list[Term],
-    faqs: list[Faq],
-    conflicts: list[dict[str, Any]],
-    on: date,
-    stale_years: int = STALE_YEARS,
-) -> list[Fault]:
-    """Return the faults of data that is loaded, a draft for instance, errors first.
+def check_content(content: Content, on: date | None = None, stale_years: int = STALE_YEARS) -> list[Fault]:
+    """Return the faults of what is loaded, a draft for instance, errors first.
 
-    `conflicts` are those of conflicts.yml (`rows`, `prevails`); `on` is the day that counts as today; a row whose source was
-    neither published nor checked within `stale_years` is stale. Takes time in proportion to the number of rows.
+    `on` is the day that counts as today (default: it is); a row whose source was neither published nor checked within
+    `stale_years` is stale. Takes time in proportion to the number of rows.
     """
+    on = on or date.today()
     faults = [
-        *_rows(rows, regions, on, stale_years),
-        *_overlaps(rows, regions, conflicts),
-        *_references(rows, terms, conflicts),
-        *_conflicts(rows, conflicts),
-        *_names(rows, terms),
-        *_faqs(faqs, regions, on),
+        *_rows(content.rows, content.regions, on, stale_years),
+        *_overlaps(content.rows, content.regions, content.conflicts),
+        *_references(content.rows, content.terms, content.conflicts),
+        *_conflicts(content.rows, content.conflicts),
+        *_names(content.rows, content.terms),
+        *_faqs(content.faqs, content.regions, on),
     ]
     return sorted(dict.fromkeys(faults), key=lambda f: (f.level != "error", f.subject, f.message))
 

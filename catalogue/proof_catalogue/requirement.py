@@ -34,6 +34,7 @@ PATHS = {
     "wrong_issuer": ["present"],
     "held_document": ["present"],
 }
+_OPTIONAL = {"valid_from", "valid_until", "checked_at", "paths", "conditions", "guide"}
 PATH_NAMES = {"data_sharing", "verification", "pledge", "present", "obtain"}
 
 
@@ -158,8 +159,12 @@ class Requirement:
         return doubts
 
     def json(self) -> dict[str, Any]:
-        """Return all fields as they stand in the data."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in vars(self).items()}
+        """Return the fields as they stand in the data; those that few rows have only where they say something."""
+        return {
+            k: list(v) if isinstance(v, tuple) else v
+            for k, v in vars(self).items()
+            if v or k not in _OPTIONAL
+        }
 
     def verdict(self) -> dict[str, Any]:
         """Return the wire contract's `verdict` object for this row."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from .decide import Case, Question, decide
 from .faqs import Faq
@@ -24,8 +25,10 @@ class Hit:
     matched: tuple[str, ...]
 
 
-def search(catalogue: Catalogue, query: str, region: str | None = None, limit: int = 10) -> list[Hit]:
-    """Return the rows for `query`, best first; rows of other provinces never, of other cities only when no region is known.
+def search(
+    catalogue: Catalogue, query: str, region: str | None = None, limit: int = 10, on: date | None = None
+) -> list[Hit]:
+    """Return the rows that hold `on` a day (today) for `query`, best first; rows of other provinces never, of other cities only when no region is known.
 
     A score is the weighted sum of how much of the query names the row's proof and matter, the row's own aliases, BM25 over
     jieba words and character pairs, and nearness in meaning; the row that `decide` would answer with is raised, and all are
@@ -34,14 +37,15 @@ def search(catalogue: Catalogue, query: str, region: str | None = None, limit: i
     links = catalogue.linker.link(query)
     near = catalogue.near(links.text)
     region = links.region.code if links.region else region
-    case = Case(catalogue, Question(links, region, near=near))
+    case = Case(catalogue, Question(links, region, near=near, on=on or date.today()))
     decision = decide(catalogue, case.question)
     answers = {r.id for r in decision.rows} if decision.kind == "answer" else set()
-    texts = catalogue.full_text(links.text)
+    texts = catalogue.full_text(links.text, 200)
     best_text = max(texts.values(), default=0.0) or 1.0
     size = max(4, len(links.text))
     hits = []
-    for row in case.rows(catalogue.rows):
+    linked = (i for m in (*links.proofs, *links.matters) for i in m.term.requirements)
+    for row in case.rows([*answers, *linked, *links.rows, *texts, *(k for k in near if k.startswith("F"))]):
         parts = {
             "proof": max((m.weight for m in links.proofs if row.id in m.term.requirements), default=0) / size,
             "matter": max((m.weight for m in links.matters if row.id in m.term.requirements), default=0)
