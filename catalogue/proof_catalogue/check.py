@@ -101,37 +101,38 @@ def _place(
 
 
 def _dates(row: Requirement, on: date, limit: str) -> Iterator[Fault]:
-    for field, name in (
-        ("valid_from", "生效日期"),
-        ("valid_until", "失效日期"),
-        ("checked_at", "来源核对日期"),
-    ):
-        value = getattr(row, field)
-        if value and not (_DAY.fullmatch(value) and _possible(value)):
-            yield Fault("error", row.id, f"{name}不是可能的日期：{value!r}")
+    found = _DATE.search(row.source_date)
+    stated = {
+        "生效日期": row.valid_from,
+        "失效日期": row.valid_until,
+        "来源核对日期": row.checked_at,
+        "来源日期": found.group() if found else "",
+    }
+    for name, value in list(stated.items()):
+        if value and not (_possible(value) and (name == "来源日期" or _DAY.fullmatch(value))):
+            yield Fault("error", row.id, f"{name}不是可能的日期：{value}")
+            del stated[name]
     if row.valid_from and row.valid_until and row.valid_from > row.valid_until:
         yield Fault("error", row.id, f"生效日期{row.valid_from}晚于失效日期{row.valid_until}")
     elif row.valid_until and row.valid_until < on.isoformat():
         yield Fault("notice", row.id, f"已于{row.valid_until}失效")
-    found = _DATE.search(row.source_date)
-    stated = found.group() if found else ""
-    if stated and not _possible(stated):
-        yield Fault("error", row.id, f"来源日期不是可能的日期：{row.source_date!r}")
-    for value, name in ((stated, "来源日期"), (row.checked_at, "来源核对日期")):
+    if "来源日期" not in stated or "来源核对日期" not in stated:
+        return
+    seen = {name: stated[name] for name in ("来源日期", "来源核对日期") if stated[name]}
+    for name, value in seen.items():
         if value > on.isoformat()[: len(value)]:
             yield Fault("error", row.id, f"{name}在将来：{value}")
-    # A year counts as its last day: 2019 may mean December.
-    seen = [v for v in (stated, row.checked_at) if v]
     if not seen:
         yield Fault("notice", row.id, "来源没有日期，也没有核对过")
-    elif all(v < limit[: len(v)] for v in seen):
-        yield Fault("notice", row.id, f"来源太旧（{max(seen)}），请重新核对")
+    # A year counts as its last day: 2019 may mean December.
+    elif all(v < limit[: len(v)] for v in seen.values()):
+        yield Fault("notice", row.id, f"来源太旧（{max(seen.values())}），请重新核对")
 
 
 def _possible(text: str) -> bool:
-    year, month, day = (int(p) for p in (text + "-01-01")[:10].split("-"))
+    """Return whether a day, month or year is one of the People's Republic."""
     try:
-        return date(year, month, day) >= date(1949, 10, 1) or text == "1949"
+        return date.fromisoformat(text + "-12-01"[len(text) - 4 :]) >= date(1949, 10, 1)
     except ValueError:
         return False
 
