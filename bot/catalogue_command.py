@@ -207,6 +207,36 @@ def check(errors_only: bool, stale_years: int, on: datetime | None, as_json: boo
     sys.exit(1 if errors else 0)
 
 
+@catalogue.command()
+@_as_json
+def links(as_json: bool) -> None:
+    """Ask the addresses of all sources whether they still answer; exit status 1 if some are gone. Offline it says so, with 0."""
+    from proof_catalogue.links import check_links
+
+    held, _ = _open()
+    named: dict[str, list[str]] = {}
+    for row in held.rows.values():
+        named.setdefault(row.source_url, []).append(row.id)
+    for faq in held.faqs.values():
+        for source in faq.sources:
+            named.setdefault(source.get("url") or "", []).append(faq.id)
+    found = check_links(
+        named, read_settings().data / "links.json", progress=lambda n, of: _progress("addresses", n, of)
+    )
+    if as_json:
+        _print([{**vars(link), "named_by": named[link.url]} for link in found])
+    else:
+        for link in found:
+            if link.state not in ("ok", "offline"):
+                names = " ".join(named[link.url][:5]) + (" …" if len(named[link.url]) > 5 else "")
+                click.echo(f"{link.state:11}  {link.url}  {link.target or link.detail}  {names}")
+        for state in dict.fromkeys(link.state for link in found):
+            click.echo(f"{sum(link.state == state for link in found)} {state}")
+        if any(link.state == "offline" for link in found):
+            click.echo("offline: nothing answers, so nothing is said about these addresses")
+    sys.exit(1 if any(link.state == "gone" for link in found) else 0)
+
+
 # --- publishing -----------------------------------------------------------------------------------------------------
 
 
