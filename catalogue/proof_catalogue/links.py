@@ -23,7 +23,7 @@ _PERMANENT = {301, 308}
 _GONE = {404, 410}
 # What a proxy says of a site that it cannot reach: no sign that the network is there.
 _GATEWAY = {407, 502, 503, 504}
-# So many silent sites, and none that has answered within the time one may take: the network is taken to be down.
+# So many silent sites, and no page from any within the time one may take: the network is taken to be down.
 _HOPELESS = 6
 _NO_WAY = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 
@@ -33,7 +33,7 @@ class Link:
     """What became of the address `url`.
 
     `state` is ok, moved (for good, to `target`), gone (404 or 410), unreachable (for now: `detail` says why) or offline
-    (nothing at all answered, so nothing is said about it); `checked_on` is the day.
+    (nothing answered, or hardly anything and that with no page, so nothing is said about it); `checked_on` is the day.
     """
 
     url: str
@@ -57,8 +57,8 @@ def check_links(
 
     At most `concurrency` sites are asked at a time and one site one question at a time with `pause` seconds between them;
     each step of an answer takes at most `timeout` seconds. Bodies are never read. Results are kept in the JSON file `cache`;
-    answers younger than `fresh_days` are not asked for again. If nothing answers, every address asked is offline and nothing is
-    kept. Addresses are asked as they stand, inside the own network too: let nobody check links whom that must not be shown.
+    answers younger than `fresh_days` are not asked for again. Where the network is down every address asked is offline and nothing
+    is kept. Addresses are asked as they stand, inside the own network too: let nobody check links whom that must not be shown.
     Raises CatalogueError if `cache` cannot be read.
     """
     on = on or date.today()
@@ -90,7 +90,7 @@ class _Check:
     ):
         self._on, self._pause, self._timeout, self._progress = on.isoformat(), pause, timeout, progress
         self._places = asyncio.Semaphore(concurrency)
-        self._answered = False
+        self._answered = self._pages = False
         self._silent = 0
         self._began = 0.0
         self._found: dict[str, Link] = {}
@@ -112,14 +112,15 @@ class _Check:
             timeout=self._timeout, headers={"User-Agent": AGENT}, max_redirects=5
         ) as client:
             await asyncio.gather(*(self._site(client, held, len(urls)) for held in sites.values()))
-        if not self._answered:
+        # Behind a portal or a mirror a few sites seem to answer, none of them with a page.
+        if not self._answered or (not self._pages and (self._hopeless or self._silent * 2 > len(sites))):
             self._found |= {u: self._link(u, "offline") for held in sites.values() for u in held}
         return self._found
 
     @property
     def _hopeless(self) -> bool:
         waited = asyncio.get_running_loop().time() - self._began
-        return not self._answered and self._silent >= _HOPELESS and waited >= self._timeout
+        return not self._pages and self._silent >= _HOPELESS and waited >= self._timeout
 
     def _link(self, url: str, state: str, detail: str = "", target: str = "") -> Link:
         return Link(url, state, self._on, target, detail)
@@ -170,6 +171,7 @@ class _Check:
             return "gone", f"HTTP {status}", ""
         if status >= 400:
             return "unreachable", f"HTTP {status}", ""
+        self._pages = True
         hops = [r.status_code for r in response.history]
         if hops and all(h in _PERMANENT for h in hops):
             return "moved", f"HTTP {hops[0]}", str(response.url)

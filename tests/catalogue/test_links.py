@@ -202,6 +202,20 @@ def test_offline_when_nothing_answers(tmp_path, site, closed):
     assert not cache.exists()
 
 
+def test_a_portal_that_answers_for_a_few_is_no_network(site):
+    dead = [Site() for _ in range(3)]
+    for other in dead:
+        other.close()
+    urls = [site.url("gone"), *(other.url("x") for other in dead)]
+    assert {f.state for f in check(urls)} == {"offline"}
+    assert [f.state for f in check([site.url("gone")])] == ["gone"]
+    assert [f.state for f in check([site.url("gone"), site.url("fine"), *urls[1:]])] == [
+        "gone",
+        "ok",
+        *["unreachable"] * 3,
+    ]
+
+
 def test_a_network_that_swallows_everything_does_not_take_forever():
     urls = [f"http://192.0.2.{n}/" for n in range(1, 60)]  # TEST-NET-1: nobody is there
     start = time.monotonic()
