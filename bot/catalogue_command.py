@@ -184,16 +184,57 @@ def import_() -> None:
 
 
 @catalogue.command()
-def check() -> None:
-    """Find faults in catalogue/data; exit status 1 with a list if there are any."""
+@click.option("--errors", "errors_only", is_flag=True, help="List errors only, no notices.")
+@click.option(
+    "--stale-years", default=5, show_default=True, help="How old a source may be before it is a notice."
+)
+@_on
+@_as_json
+def check(errors_only: bool, stale_years: int, on: datetime | None, as_json: bool) -> None:
+    """Find faults in catalogue/data; exit status 1 if there are errors. Notices are for somebody to look at."""
     from proof_catalogue.check import check as find_faults
     from proof_catalogue.store import DATA
 
-    faults = find_faults(DATA)
-    for fault in faults:
-        click.echo(fault)
-    click.echo(f"{len(faults)} faults" if faults else "no faults")
-    sys.exit(1 if faults else 0)
+    faults = find_faults(DATA, _day(on), stale_years)
+    errors = sum(f.level == "error" for f in faults)
+    shown = [f for f in faults if f.level == "error" or not errors_only]
+    if as_json:
+        _print([vars(f) for f in shown])
+    else:
+        for fault in shown:
+            click.echo(f"{fault.level:6}  {fault.subject}  {fault.message}")
+        click.echo(f"{errors or 'no'} errors, {len(faults) - errors} notices")
+    sys.exit(1 if errors else 0)
+
+
+@catalogue.command()
+@_as_json
+def links(as_json: bool) -> None:
+    """Ask the addresses of all sources whether they still answer; exit status 1 if some are gone. Offline it says so, with 0."""
+    from proof_catalogue.links import check_links
+
+    held, _ = _open()
+    named: dict[str, list[str]] = {}
+    for row in held.rows.values():
+        named.setdefault(row.source_url, []).append(row.id)
+    for faq in held.faqs.values():
+        for source in faq.sources:
+            named.setdefault(source.get("url") or "", []).append(faq.id)
+    found = check_links(
+        named, read_settings().data / "links.json", progress=lambda n, of: _progress("addresses", n, of)
+    )
+    if as_json:
+        _print([{**vars(link), "named_by": named[link.url]} for link in found])
+    else:
+        for link in found:
+            if link.state not in ("ok", "offline"):
+                names = " ".join(named[link.url][:5]) + (" …" if len(named[link.url]) > 5 else "")
+                click.echo(f"{link.state:11}  {link.url}  {link.target or link.detail}  {names}")
+        for state in dict.fromkeys(link.state for link in found):
+            click.echo(f"{sum(link.state == state for link in found)} {state}")
+        if any(link.state == "offline" for link in found):
+            click.echo("offline: nothing answers, so nothing is said about these addresses")
+    sys.exit(1 if any(link.state == "gone" for link in found) else 0)
 
 
 # --- publishing -----------------------------------------------------------------------------------------------------

@@ -16,11 +16,6 @@ TERMS = read_terms(DATA)
 CONFLICTS = yaml.safe_load((DATA / "conflicts.yml").read_text(encoding="utf-8"))
 
 
-def test_the_catalogue_checks_itself():
-    check = pytest.importorskip("proof_catalogue.check", reason="no check module")
-    assert check.check(DATA) == []
-
-
 def test_every_row_that_a_term_names_is_there():
     wrong = [(t.kind, t.name, r) for t in TERMS for r in t.requirements if r not in ROWS]
     assert not wrong
