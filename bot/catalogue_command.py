@@ -133,15 +133,13 @@ def decide(
     as_json: bool,
 ) -> None:
     """Say what the catalogue holds on a proof; exit status 1 if it gives no verdict. Works without Rasa."""
-    from proof_catalogue.decide import Question
     from proof_catalogue.decide import decide as say_verdict
+    from proof_catalogue.decide import named
 
     from .answering import short_line, verdict_text
 
     held, edition = _open(which, said_on)
-    text = f"{matter}需要{proof}吗" if matter else f"需要{proof}吗"
-    links = held.linker.link(text)
-    question = Question(links, _region(held, region), near=held.near(links.text), on=_day(on))
+    question = named(held, proof, matter, _region(held, region), _day(on))
     decision = say_verdict(held, question)
     if as_json:
         _print(
@@ -177,25 +175,113 @@ def _region(held: Catalogue, code: str | None) -> str | None:
 
 
 @catalogue.command("import")
-def import_() -> None:
-    """Publish the shipped rows, if they are new here."""
-    edition = _editions().get()
-    click.echo(f"{edition.rows} requirements, edition {edition.label}")
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--apply", is_flag=True, help="Put it into the draft; without this it is only shown what would change."
+)
+@click.option("--whole", is_flag=True, help="FILE is the whole list: rows that are not in it are removed.")
+@click.option(
+    "--set", "given", multiple=True, metavar="HEADING=TEXT", help="The cell of a column that FILE lacks."
+)
+@click.option(
+    "--publish", "note", default="", metavar="NOTE", help="Publish the draft at once, with this note."
+)
+@click.option("--limit", default=200, show_default=True, help="Rows of the report.")
+@_author
+def import_(
+    file: Path | None, apply: bool, whole: bool, given: tuple[str, ...], note: str, limit: int, author: str
+) -> None:
+    """Take a table (XLSX, CSV, JSONL) into the draft, all or nothing; a dry run unless --apply.
+
+    Without FILE: publish the shipped rows, if they are new here. Exit status 1 if the table has faults.
+    """
+    editions = _editions()
+    if file is None:
+        edition = editions.get()
+        click.echo(f"{edition.rows} requirements, edition {edition.label}")
+        return
+    from proof_catalogue.difference import difference
+    from proof_catalogue.tables import read_table
+
+    draft = editions.draft()
+    cells = dict(g.partition("=")[::2] for g in given)
+    table = read_table(file, draft.regions, lambda n, of: _progress("rows", n, of or n), cells)
+    for notice in table.notices:
+        click.echo(notice)
+    if table.faults:
+        for fault in table.faults:
+            click.echo(str(fault))
+        sys.exit(1)
+    found = difference({r.id: r for r in draft.rows}, table.rows, whole=whole, used=editions.used_ids())
+    click.echo(found.text(limit))
+    if found.faults:
+        sys.exit(1)
+    if not apply:
+        click.echo("（以上只是预览，什么都没有改；确认后加 --apply 写入草稿）")
+        return
+    editions.change(
+        author,
+        rows=[c.after for c in (*found.changed, *found.added)],
+        remove=[r.id for r in found.removed],
+        origin=file.name,
+        progress=_progress,
+    )
+    if note:
+        _publish(editions, author, note)
+    else:
+        click.echo("（已写入草稿；发布：mianzheng catalogue edition publish --note …）")
 
 
 @catalogue.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--draft", is_flag=True, help="The draft in place of an edition.")
+@_edition
+def export(file: Path, draft: bool, which: str | None) -> None:
+    """Write all rows to FILE; its ending says how: .jsonl, .csv or .xlsx."""
+    from proof_catalogue.tables import write_table
+
+    editions = _editions()
+    content = editions.draft() if draft else editions.frozen(editions.get(which))
+    write_table(content.rows, file, _format(file))
+    click.echo(f"{len(content.rows)} rows")
+
+
+@catalogue.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def template(file: Path) -> None:
+    """Write an empty table with all columns and two examples to FILE (.xlsx or .csv), to be filled in and imported."""
+    from proof_catalogue.tables import write_template
+
+    write_template(file, _format(file))
+
+
+def _format(file: Path) -> str:
+    from proof_catalogue.tables import FORMATS
+
+    ending = file.suffix.lstrip(".").lower()
+    if ending not in FORMATS:
+        raise click.BadParameter(f"{file.name} ends in none of {', '.join('.' + f for f in FORMATS)}")
+    return ending
+
+
+@catalogue.command()
+@click.option("--draft", is_flag=True, help="The draft in place of the shipped data.")
 @click.option("--errors", "errors_only", is_flag=True, help="List errors only, no notices.")
 @click.option(
     "--stale-years", default=5, show_default=True, help="How old a source may be before it is a notice."
 )
 @_on
 @_as_json
-def check(errors_only: bool, stale_years: int, on: datetime | None, as_json: bool) -> None:
-    """Find faults in catalogue/data; exit status 1 if there are errors. Notices are for somebody to look at."""
+def check(draft: bool, errors_only: bool, stale_years: int, on: datetime | None, as_json: bool) -> None:
+    """Find faults in catalogue/data, or in the draft; exit status 1 if there are errors. Notices are for somebody to look at."""
     from proof_catalogue.check import check as find_faults
+    from proof_catalogue.check import check_content
     from proof_catalogue.store import DATA
 
-    faults = find_faults(DATA, _day(on), stale_years)
+    if draft:
+        faults = check_content(_editions().draft(), _day(on), stale_years)
+    else:
+        faults = find_faults(DATA, _day(on), stale_years)
     errors = sum(f.level == "error" for f in faults)
     shown = [f for f in faults if f.level == "error" or not errors_only]
     if as_json:
@@ -297,7 +383,18 @@ def diff(one: str, other: str) -> None:
 @_author
 def publish(note: str, label: str, author: str) -> None:
     """Put the draft in force as the next edition; a draft with faults is not published."""
-    editions = _editions()
+    _publish(_editions(), author, note, label)
+
+
+def _publish(editions: Editions, author: str, note: str, label: str = "") -> None:
+    from proof_catalogue.check import check_content
+
+    errors = [f for f in check_content(editions.draft()) if f.level == "error"]
+    for fault in errors:
+        click.echo(f"{fault.subject}  {fault.message}")
+    if errors:
+        click.echo(f"{len(errors)} errors: not published")
+        sys.exit(1)
     click.echo(_told(editions.publish(author, note, label, progress=_progress)))
 
 

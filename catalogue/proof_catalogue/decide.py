@@ -43,6 +43,7 @@ from .linker import Links, Mention
 from .regions import Region
 from .requirement import Requirement
 from .store import Catalogue
+from .text import canonical
 from .vocabulary import Term
 
 # Cosines of the sentence encoder lie close together; these were set on the development half of the evaluation sets.
@@ -225,6 +226,34 @@ def decide(catalogue: Catalogue, question: Question) -> Decision:
         if decision is not None:
             return _with_reasons(case, decision) if decision.kind == "not_listed" else decision
     return Decision("unknown")
+
+
+def named(
+    catalogue: Catalogue,
+    proof: str,
+    matter: str | None = None,
+    region: str | None = None,
+    on: date | None = None,
+) -> Question:
+    """Return the question about a proof and a matter that are given apart, as a form or a program does; no sentence to read.
+
+    Each is looked up by name and alias; what has no such name is read as a citizen's words are.
+    """
+    found: dict[str, tuple[Mention, ...]] = {}
+    for kind, name in (("proof", proof), ("matter", matter)):
+        term = catalogue.by_name.get((kind, canonical(name))) if name else None
+        if term is not None:
+            found[kind] = (Mention(term, 0, 0, "name", frozenset()),)
+    on = on or date.today()
+    if found.keys() == {"proof", "matter"} or ("proof" in found and not matter):
+        text = canonical(f"{matter or ''}{proof}")
+        links = Links(text, found["proof"], found.get("matter", ()), says_paper=True)
+        return Question(links, region, on=on)
+    links = catalogue.linker.link(f"{matter}需要{proof}吗" if matter else f"需要{proof}吗")
+    links = replace(
+        links, proofs=found.get("proof", links.proofs), matters=found.get("matter", links.matters)
+    )
+    return Question(links, region, near=catalogue.near(links.text), on=on)
 
 
 def _with_reasons(case: Case, decision: Decision) -> Decision:

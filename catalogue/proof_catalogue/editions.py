@@ -167,6 +167,13 @@ class Editions:
                 for r in database.query(sql, [kind, subject])
             ]
 
+    def used_ids(self) -> set[str]:
+        """Return the ids of all rows that there ever were; none of them is given to another."""
+        with self._reading() as database:
+            return {
+                i for (i,) in database.conn.execute("select distinct subject from change where kind = 'row'")
+            }
+
     # --- changing the draft -----------------------------------------------------------------------------------------
 
     @contextlib.contextmanager

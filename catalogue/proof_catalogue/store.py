@@ -106,6 +106,9 @@ class Catalogue:
             for row_id in term.requirements:
                 self.terms_of.setdefault(row_id, []).append(term)
         self.term = {(t.kind, t.name): t for t in self.terms}
+        # The term's own name outweighs an alias of another.
+        self.by_name = {(t.kind, n): t for t in self.terms for n in t.aliases}
+        self.by_name.update({(t.kind, canonical(t.name)): t for t in self.terms})
         self._linker: Linker | None = None
         self._meaning: MeaningIndex | None = None
 
