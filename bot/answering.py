@@ -417,7 +417,12 @@ def nearest_faq(
     best: tuple[float, Faq] | None = None
     for key, nearness in message.near.items():
         faq = catalogue.faqs.get(key)
-        if faq is None or (topics is not None and faq.topic not in topics) or nearness < least:
+        if (
+            faq is None
+            or not faq.in_force(date.today())
+            or (topics is not None and faq.topic not in topics)
+            or nearness < least
+        ):
             continue
         cities = [r.code for r, _, _ in catalogue.regions.find(faq.question) if r.level in ("city", "county")]
         if cities and not set(cities) & set(chain):

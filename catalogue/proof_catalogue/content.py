@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ from sqlite_utils import Database
 
 from .errors import CatalogueError
 from .faqs import Faq, read_faqs
-from .regions import Region, Regions
+from .regions import Former, Region, Regions
 from .requirement import Requirement, read_requirements
 from .schema import ROW_TABLES
 from .text import canonical
@@ -46,7 +46,7 @@ def read_folder(data: Path) -> Content:
         rows=read_requirements(data / "requirements.jsonl"),
         regions=_named(Regions.load, data / "regions.csv"),
         terms=read_terms(data),
-        faqs=_named(read_faqs, data / "faqs.yml"),
+        faqs=[f for f in _named(read_faqs, data / "faqs.yml") if f.state == "published"],
         conflicts=_named(_read_conflicts, data / "conflicts.yml"),
         complete=_named(_read_complete, data / "edition.yml"),
     )
@@ -141,8 +141,13 @@ def subjects(content: Content) -> dict[tuple[str, str], Any]:
     found.update({(t.kind, t.name): t for t in content.terms})
     found.update({("faq", f.id): f for f in content.faqs})
     found.update({("region", c): content.regions.get(c) for c in content.regions.codes()})
-    found["conflict", ""] = sorted((sorted(c["rows"]), c["prevails"]) for c in content.conflicts)
-    found["complete", ""] = sorted((c["region_code"], c["sector"], c["basis"]) for c in content.complete)
+    others = {
+        "former": sorted(astuple(f) for f in content.regions.former),
+        "conflict": sorted((sorted(c["rows"]), c["prevails"]) for c in content.conflicts),
+        "complete": sorted((c["region_code"], c["sector"], c["basis"]) for c in content.complete),
+    }
+    # What is empty is left out, so that an old edition's hash outlives the tables that are added later.
+    found.update({(kind, ""): value for kind, value in others.items() if value})
     return found
 
 
@@ -343,6 +348,14 @@ def put_regions(database: Database, regions: Regions) -> None:
         "insert into region values (?, ?, ?) on conflict(code) do update set name = excluded.name, parent = excluded.parent",
         [(r.code, r.name, r.parent) for r in rows],
     )
+    database.conn.execute("delete from former_region")
+    execute(
+        "insert into former_region values (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (n, f.old_code, f.old_name, f.code, f.since, f.source, f.note)
+            for n, f in enumerate(regions.former)
+        ],
+    )
 
 
 def put_rest(database: Database, conflicts: list[dict[str, Any]], complete: list[dict[str, str]]) -> None:
@@ -473,7 +486,11 @@ def read_tables(database: Database) -> Content:
 
 def read_tables_regions(database: Database) -> Regions:
     """Return the region tree."""
-    return Regions([Region(*r) for r in database.conn.execute("select code, name, parent from region")])
+    former = "select old_code, old_name, code, since, source, note from former_region order by rank"
+    return Regions(
+        [Region(*r) for r in database.conn.execute("select code, name, parent from region")],
+        former=[Former(*f) for f in database.conn.execute(former)],
+    )
 
 
 def with_rows(content: Content, rows: list[Requirement]) -> Content:

@@ -69,8 +69,11 @@ class Editions:
         try:
             (self.folder / "editions").mkdir(parents=True, exist_ok=True)
             with self._writing() as database:
+                behind = CONTENT.pending(database)
                 CONTENT.apply(database)
                 REGISTRY.apply(database)
+                for edition in self.all() if behind else ():
+                    _migrate(self.file(edition))
         except sqlite3.DatabaseError as error:
             raise CatalogueError(
                 f"the catalogue at {self.path} is broken ({error}); put a backup in its place"
@@ -469,7 +472,7 @@ def _write(
     touched: dict[str, set[str]] = {}
     for change in changes:
         touched.setdefault(change.kind, set()).add(change.subject)
-    if touched.get("region"):
+    if touched.keys() & {"region", "former"}:
         tables.put_regions(database, after.regions)
     rows = {r.id: r for r in after.rows}
     changed = touched.get("row", set())
@@ -597,6 +600,12 @@ def _sweep(folder: Path, files: set[str]) -> None:
         known = left.name in files or left.with_suffix(".db").name in files
         if not known:
             left.unlink(missing_ok=True)
+
+
+def _migrate(path: Path) -> None:
+    """Give a frozen file the tables that were added since; what it says stays."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        CONTENT.apply(Database(connection))
 
 
 def _label(held: list[Edition], when: datetime) -> str:

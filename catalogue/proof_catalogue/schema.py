@@ -104,6 +104,19 @@ def vocabulary_and_faqs(database: Database) -> None:
     )
 
 
+@CONTENT()
+def former_regions(database: Database) -> None:
+    """Codes and names of the past and the code of today that each leads to."""
+    database.executescript(
+        """
+        create table former_region (
+            rank integer primary key, old_code text not null, old_name text not null, code text not null references region(code),
+            since text not null, source text not null, note text not null
+        );
+        """
+    )
+
+
 @REGISTRY()
 def editions(database: Database) -> None:
     """What was published, which edition is in force, and every change with the edition that brought it."""
@@ -128,7 +141,7 @@ def editions(database: Database) -> None:
 
 # In the order in which they can be filled.
 CONTENT_TABLES = [
-    "region", "authority", *ROW_TABLES.values(), "row_alias", "row_path", "row_condition", "legal_basis", "see_also", "source",
+    "region", "former_region", "authority", *ROW_TABLES.values(), "row_alias", "row_path", "row_condition", "legal_basis", "see_also", "source",
     "conflict", "completeness", "term", "term_alias", "term_cue", "term_row", "faq",
 ]  # fmt: skip
 

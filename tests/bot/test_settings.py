@@ -17,7 +17,7 @@ def test_the_defaults():
     found = read_settings()
     assert (found.host, found.port) == ("127.0.0.1", 8080)
     assert found.data == ROOT / "var" and found.models == ROOT / "models"
-    assert found.catalogue == ROOT / "var" / "catalogue.db"
+    assert found.data == ROOT / "var"
     assert found.rasa_url == f"http://127.0.0.1:{found.rasa_port}" and found.actions_url.startswith(
         "http://127.0.0.1:"
     )

@@ -452,3 +452,14 @@ def test_a_row_that_names_the_old_place_in_words_of_its_own_keeps_them(editions)
     editions.change("王", rows=[row(editions, id="F901", region_code="330104", region="上城区（原江干区）")])
     (held,) = (r for r in editions.draft().rows if r.id == "F901")
     assert (held.region_code, held.region) == ("330102", "上城区（原江干区）")
+
+
+def test_an_older_edition_gets_the_tables_that_were_added_since(editions, folder):
+    for path in (editions.path, editions.file(editions.get())):
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("drop table former_region")
+            connection.execute("delete from _sqlite_migrations where name = 'former_regions'")
+            connection.commit()
+    again = Editions(folder)
+    assert opened(again).regions.former == []
+    assert again.frozen(again.get()).rows

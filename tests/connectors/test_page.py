@@ -229,7 +229,7 @@ def test_a_hostile_row_is_shown_as_words(web, monkeypatch, catalogue):
         source_url="javascript:alert(1)",
         source_title="<b>来源</b>",
     )
-    monkeypatch.setitem(web.app.state.catalogue.rows, "F274", planted)
+    monkeypatch.setitem(web.app.state.catalogue.rows._held, "F274", planted)
     page = Page(ask(web, message=QUESTION))
     assert not [s for s in page.all("script") if "src" not in s]
     assert not [i for i in page.all("img") if i.get("src") == "x"]

@@ -160,9 +160,9 @@ def test_entities_and_links(make, catalogue):
         if e["entity"] == "proof":
             assert found.get(TEXT)[e["start"] : e["end"]] == "清税证明"
     understood = json.loads(json.dumps(found.get(UNDERSTOOD)))
-    assert read_links(understood["links"], catalogue.term, catalogue.regions) == catalogue.linker.link(
-        found.get(TEXT)
-    )
+    assert read_links(
+        understood["links"], catalogue.term, catalogue.rows, catalogue.regions
+    ) == catalogue.linker.link(found.get(TEXT))
     assert len(understood["near"]) == KEPT
     assert UNDERSTOOD in found.output_properties and ENTITIES in found.output_properties
 
