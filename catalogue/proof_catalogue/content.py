@@ -112,6 +112,26 @@ def check_references(content: Content) -> None:
             raise CatalogueError(f"edition.yml: no region has the code {entry['region_code']}")
 
 
+def of_today(content: Content) -> Content:
+    """Return the content with codes of the past made today's in rows and FAQs, and the names that went with them."""
+    regions = content.regions
+    old = {f.old_code: f.old_name for f in regions.former if regions.is_former(f.old_code)}
+    if not old.keys() & ({r.region_code for r in content.rows} | {f.region_code for f in content.faqs}):
+        return content
+    rows = []
+    for row in content.rows:
+        if row.region_code in old:
+            today = regions.get(row.region_code)
+            name = today.name if row.region == old[row.region_code] else row.region
+            row = replace(row, region_code=today.code, region=name)
+        rows.append(row)
+    faqs = [
+        replace(f, region_code=regions.get(f.region_code).code) if f.region_code in old else f
+        for f in content.faqs
+    ]
+    return replace(content, rows=rows, faqs=faqs)
+
+
 # --- comparing and hashing ------------------------------------------------------------------------------------------
 
 

@@ -474,6 +474,7 @@ def _write(
     faqs: Iterable[Faq] = (),
 ) -> list[Change]:
     """Bring the tables from `before` to `after` and keep what changed. The caller holds the transaction."""
+    after = tables.of_today(after)
     changes = compare(subjects(before), subjects(after))
     touched: dict[str, set[str]] = {}
     for change in changes:
@@ -493,7 +494,7 @@ def _write(
         names = touched.get(kind, set())
         tables.drop_terms(database, [(kind, n) for n in sorted(names - terms.keys())])
         tables.put_terms(database, [terms[n] for n in sorted(names & terms.keys())], origin)
-    said = {(f.id, f.version): f for f in faqs}
+    said = {(f.id, f.version): f for f in tables.of_today(replace(after, faqs=list(faqs))).faqs}
     gone = touched.get("faq", set()) - {f.id for f in after.faqs}
     published = [f for f in after.faqs if f.id in touched.get("faq", set())]
     for faq in published:

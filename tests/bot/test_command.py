@@ -47,6 +47,7 @@ def shell(*words, **environment):
         ["catalogue", "search"],
         ["catalogue", "decide"],
         ["catalogue", "check"],
+        ["catalogue", "links"],
         ["catalogue", "import"],
     ],
 )

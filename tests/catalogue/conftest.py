@@ -34,7 +34,8 @@ def small_data(tmp_path_factory):
         row["see_also"] = [r for r in row["see_also"] if r in ROWS]
         row["aliases"] = row["aliases"][:1]
     write_rows(folder, rows)
-    shutil.copy(DATA / "edition.yml", folder)
+    for name in ("edition.yml", "former_regions.csv", "region_names.yml"):
+        shutil.copy(DATA / name, folder)
     places = (DATA / "regions.csv").read_text("utf-8").splitlines(keepends=True)
     (folder / "regions.csv").write_text(
         "".join(x for x in places if x[:2] in ("co", "00", "33")), encoding="utf-8"

@@ -436,6 +436,24 @@ def test_generic_rows_and_words(catalogue):
     assert isinstance(catalogue.rows["F030"], Requirement) and os.path.exists(catalogue._meaning_path)
 
 
+def test_a_code_of_the_past_is_kept_as_the_one_of_today(editions):
+    past = row(editions, id="F901", region_code="330104", region="江干区")
+    asked = Faq(id="Q901", topic="pledge", question="江干区怎么办", variants=(), answer="一样", region_code="330621", sources=({"title": "通知"},), unverified=False)  # fmt: skip
+    editions.change("王", rows=[past], faqs=[asked])
+    editions.publish("王", "旧代码")
+    held = opened(editions)
+    assert (held.rows["F901"].region_code, held.rows["F901"].region) == ("330102", "上城区")
+    assert held.faqs["Q901"].region_code == "330603"
+    assert held.regions.chain("330104") == ["330102", "330100", "330000", "000000"]
+    assert content_hash(editions.frozen(editions.get())) == editions.get().hash
+
+
+def test_a_row_that_names_the_old_place_in_words_of_its_own_keeps_them(editions):
+    editions.change("王", rows=[row(editions, id="F901", region_code="330104", region="上城区（原江干区）")])
+    (held,) = (r for r in editions.draft().rows if r.id == "F901")
+    assert (held.region_code, held.region) == ("330102", "上城区（原江干区）")
+
+
 def test_an_older_edition_gets_the_tables_that_were_added_since(editions, folder):
     for path in (editions.path, editions.file(editions.get())):
         with contextlib.closing(sqlite3.connect(path)) as connection:
