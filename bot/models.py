@@ -90,7 +90,7 @@ def prepare_catalogue(settings: Settings) -> Editions:
 
 def _announce(what: str, done: int, of: int) -> None:
     if done in (0, of) or done % 1000 == 0:
-        print(f"· catalogue: {what} {done}/{of}", flush=True)
+        print(f"· catalogue: {what} {done}/{of}", file=sys.stderr, flush=True)
 
 
 def train(settings: Settings, force: bool = False) -> Path:

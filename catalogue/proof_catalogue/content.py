@@ -517,12 +517,14 @@ def with_rows(content: Content, rows: list[Requirement]) -> Content:
             named.setdefault((term.kind, canonical(name)), key)
         linked |= {(term.kind, r) for r in term.requirements}
     joined: dict[tuple[str, str], list[str]] = {}
+    forms: dict[str, str] = {}
     for row in rows:
         if row.kind == "general_rule":
             continue
         for kind, name in (("proof", row.short_proof), ("matter", row.matter)):
             if (kind, row.id) not in linked:
-                key = named.setdefault((kind, canonical(name)), (kind, name))
+                form = forms.get(name) or forms.setdefault(name, canonical(name))
+                key = named.setdefault((kind, form), (kind, name))
                 joined.setdefault(key, []).append(row.id)
     for key, ids in joined.items():
         term = terms.get(key) or Term(*key, aliases=(), cues=(), requirements=())

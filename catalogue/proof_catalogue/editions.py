@@ -28,6 +28,7 @@ from .meaning import MeaningIndex
 from .requirement import Requirement
 from .schema import CONTENT, CONTENT_TABLES, REGISTRY, derived
 from .text import index_terms
+from .vocabulary import Term
 
 Progress = Callable[[str, int, int], None]  # what is being done, how much of it, of how much
 LAYOUT = "3"  # of what `derived` makes; another one makes readers' files anew, never the content
@@ -539,18 +540,21 @@ def _fill_derived(
     database: Database, content: Content, meta: dict[str, str], progress: Callable[[int, int], None] | None
 ) -> None:
     execute = database.conn.executemany
-    names: dict[str, list[str]] = {}
+    terms: dict[str, list[Term]] = {}
     for term in content.terms:
         for row_id in term.requirements:
-            names.setdefault(row_id, []).extend(term.names)
-    cut: dict[str, str] = {}
+            terms.setdefault(row_id, []).append(term)
+    # The same proofs and matters stand in row after row: each name is cut once.
+    cut: dict[str, list[str]] = {}
 
-    def index(text: str) -> str:
-        # The same proofs and matters stand in row after row.
-        made = cut.get(text)
-        if made is None:
-            made = cut[text] = index_terms(text)
-        return made
+    def index(texts: Iterable[str]) -> str:
+        words: dict[str, None] = {}
+        for text in texts:
+            held = cut.get(text)
+            if held is None:
+                held = cut[text] = index_terms(text).split()
+            words.update(dict.fromkeys(held))
+        return " ".join(words)
 
     for start in range(0, len(content.rows), 2000):
         batch = content.rows[start : start + 2000]
@@ -567,9 +571,9 @@ def _fill_derived(
             [
                 (
                     r.id,
-                    index(" ".join((r.proof, *r.aliases))),
-                    index(r.matter),
-                    index(" ".join(dict.fromkeys(names.get(r.id, [])))),
+                    index((r.proof, *r.aliases)),
+                    index((r.matter,)),
+                    index(n for t in terms.get(r.id, ()) for n in t.names),
                 )
                 for r in batch
                 if r.kind != "general_rule"
