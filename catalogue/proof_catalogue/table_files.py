@@ -306,19 +306,24 @@ def _scanner(scan: _Scan | None) -> Any:
     row = 0
     column = -1
     kind = ""
-    has_formula = in_value = False
+    in_value = False
     value = ""
     known: dict[str, int] = {}
 
-    def end_cell() -> None:
-        nonlocal has_formula, in_value, kind, value
-        if kind == "e" or (has_formula and not value):
+    def end(tag: str) -> None:
+        nonlocal in_value, value
+        if tag.rpartition(":")[2] != "c":
+            return
+        if kind == "e" or not (value or kind == "str"):  # a formula may well give an empty text
             scan.flaws[row, column] = value
             if len(scan.flaws) > 100_000:
                 raise Refused(say("faults.formula"))
-        has_formula = in_value = False
-        kind = value = ""
-        parser.CharacterDataHandler = None
+        in_value = False
+        value = ""
+        parser.CharacterDataHandler = parser.EndElementHandler = None
+
+    def watch() -> None:
+        parser.CharacterDataHandler, parser.EndElementHandler = text, end
 
     def text(data: str) -> None:
         nonlocal value
@@ -326,11 +331,9 @@ def _scanner(scan: _Scan | None) -> Any:
             value = (value + data)[:40]
 
     def start(tag: str, attributes: dict[str, str]) -> None:
-        nonlocal row, column, kind, has_formula, in_value
+        nonlocal row, column, kind, in_value
         name = tag.rpartition(":")[2]
         if name == "c":
-            if has_formula or kind:
-                end_cell()
             reference = attributes.get("r")
             if reference:
                 letters = reference.rstrip("0123456789")
@@ -343,9 +346,9 @@ def _scanner(scan: _Scan | None) -> Any:
             else:
                 column += 1
             in_value = False
-            if attributes.get("t") == "e":
-                kind = "e"
-                parser.CharacterDataHandler = text
+            kind = attributes.get("t", "")
+            if kind == "e":
+                watch()
         elif name in ("v", "is"):
             in_value = True
             if row > scan.rows:
@@ -353,11 +356,9 @@ def _scanner(scan: _Scan | None) -> Any:
             if column >= scan.columns:
                 scan.columns = column + 1
         elif name == "f":
-            has_formula = True
             in_value = False
-            parser.CharacterDataHandler = text
+            watch()
         elif name == "row":
-            end_cell()
             row = int(attributes.get("r") or row + 1)
             column = -1
             if attributes.get("hidden") in ("1", "true"):
@@ -367,8 +368,6 @@ def _scanner(scan: _Scan | None) -> Any:
             if len(ends) == 2 and ends[0] and ends[1]:
                 (top, left), (bottom, right) = ((int(e[2]), _column(e[1])) for e in ends if e)
                 scan.merged.append((top, left, bottom, right))
-        elif name == "sheetData" or name == "mergeCells":
-            end_cell()
 
     parser.StartElementHandler = start
     return parser
