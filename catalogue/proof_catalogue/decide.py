@@ -7,7 +7,7 @@ A row of another province or of another city never answers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from .linker import Links, Mention
@@ -34,7 +34,7 @@ class Question:
     links: Links
     region: str | None = None
     wants: str = "ask_need_proof"
-    near: dict[str, float] = field(default_factory=dict)
+    near: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def near_rows(self) -> list[str]:
@@ -137,6 +137,8 @@ class Case:
     def ranked(self, rows: Iterable[Requirement]) -> list[Requirement]:
         """Return rows best first; a row whose basis loses a conflict comes after the one that prevails."""
         rows = list(rows)
+        if len(rows) < 2:
+            return rows  # and nearness, which takes the longest, need not be worked out
         losers = {r.id for r in rows if self.catalogue.prevails.get(r.id, r.id) != r.id}
         return sorted(rows, key=lambda r: (r.id in losers, -self.score(r)))
 
