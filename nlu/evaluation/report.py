@@ -13,7 +13,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
-from . import GUARDS, HERE, OUTCOME
+from . import GUARDS, HERE
 from .run import Record
 
 BASELINE = HERE / "baseline.json"
@@ -111,12 +111,20 @@ def reliability(records: Sequence[Record]) -> tuple[list[dict[str, float]], floa
     return bins, round(error, 4)
 
 
-def confusion(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """Return a confusion matrix of (expected, given): its `rows`, its `columns` and `cells[row][column]`."""
-    counts = Counter(pairs)
-    rows = sorted({e for e, _ in counts}, key=lambda e: -sum(n for (x, _), n in counts.items() if x == e))
-    columns = sorted({g for _, g in counts}, key=lambda g: (rows.index(g) if g in rows else len(rows), g))
-    return {"rows": rows, "columns": columns, "cells": [[counts[r, c] for c in columns] for r in rows]}
+def confusion(judged: Iterable[tuple[str, str, bool]]) -> dict[str, Any]:
+    """Return a confusion matrix of (expected, given, right): `rows`, `columns`, `cells[row][column]`, `fine` (how many of them right)."""
+    held = list(judged)
+    counts = Counter((expected, given) for expected, given, _ in held)
+    fine = Counter((expected, given) for expected, given, right in held if right)
+    expects, gives = Counter(e for e, _, _ in held), Counter(g for _, g, _ in held)
+    rows = [e for e, _ in expects.most_common()]
+    columns = sorted(gives, key=lambda g: (rows.index(g) if g in rows else len(rows), -gives[g], g))
+    return {
+        "rows": rows,
+        "columns": columns,
+        "cells": [[counts[r, c] for c in columns] for r in rows],
+        "fine": [[fine[r, c] for c in columns] for r in rows],
+    }
 
 
 def drop_by_chance(newly_wrong: int, newly_right: int) -> float:
@@ -200,8 +208,10 @@ def make(records: Sequence[Record], about: dict[str, Any], baseline: dict[str, A
             "sector": by(records, lambda r: [r.sector]),
             "dialogue": by((r for r in records if r.turn), lambda r: [f"{r.id.split('.')[0]} {r.group}"]),
         },
-        "outcomes": confusion((OUTCOME.get(r.expect, r.expect), r.outcome) for r in records),
-        "intents": confusion((r.gold_intent, r.intent or "–") for r in records if r.gold_intent),
+        "outcomes": confusion((r.expect, r.outcome, r.right) for r in records),
+        "intents": confusion(
+            (r.gold_intent, r.intent or "–", r.gold_intent == r.intent) for r in records if r.gold_intent
+        ),
         "reliability": bins,
         "calibration_error": error,
         "milliseconds": {

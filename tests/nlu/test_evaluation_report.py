@@ -76,8 +76,9 @@ def test_reliability_of_what_means_what_it_says_and_of_what_does_not():
 
 
 def test_confusion():
-    found = confusion([("a", "a"), ("a", "b"), ("a", "a"), ("b", "c")])
-    assert found == {"rows": ["a", "b"], "columns": ["a", "b", "c"], "cells": [[2, 1, 0], [0, 0, 1]]}
+    found = confusion([("a", "a", True), ("a", "b", False), ("a", "a", False), ("b", "c", True)])
+    assert (found["rows"], found["columns"]) == (["a", "b"], ["a", "b", "c"])
+    assert found["cells"] == [[2, 1, 0], [0, 0, 1]] and found["fine"] == [[1, 0, 0], [0, 0, 1]]
 
 
 @pytest.mark.parametrize(
