@@ -45,7 +45,7 @@ validate: ## Rasa's own check of domain, rules and training data
 shell: train ## talk to the model in this terminal
 	@$(RUN)/mianzheng shell
 
-evaluate: setup ## run the evaluation sets through a system that is already running
+evaluate: setup ## run the evaluation sets through a system that is already running; writes a report
 	@$(RUN)/mianzheng evaluate
 
 lock: ## renew the lock files from pyproject.toml

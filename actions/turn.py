@@ -12,6 +12,7 @@ from bot.answer import Answer
 from bot.answering import Message, Route, mend_route
 from bot.context import Context
 from proof_catalogue.linker import Links, read_links
+from proof_catalogue.meaning import Nearness
 from proof_catalogue.store import Catalogue, open_default
 
 
@@ -33,11 +34,7 @@ def read_message(tracker: Tracker, catalogue: Catalogue) -> Message:
         intent=intent.get("name") or "",
         confidence=float(intent.get("confidence") or 0.0),
         links=links,
-        near={
-            k: v
-            for k, v in (understood.get("near") or {}).items()
-            if k in catalogue.rows or k in catalogue.faqs
-        },
+        near=Nearness(lambda: catalogue.near(links.text)),
         profile_region=region if region in catalogue.regions else None,
     )
 

@@ -66,7 +66,10 @@ def measure(count: int, format: str) -> dict[str, object]:
         editions = Editions(data)
         editions.install(DATA)
         shipped = editions.draft()
-        rows = [dataclasses.replace(r, valid_from="", valid_until="") for r in made_up(max(0, count - len(shipped.rows)))]
+        rows = [
+            dataclasses.replace(r, valid_from="", valid_until="")
+            for r in made_up(max(0, count - len(shipped.rows)))
+        ]
         figures: dict[str, object] = {"rows": count}
         if rows:
             file = data / f"list.{format}"
@@ -96,7 +99,13 @@ def measure(count: int, format: str) -> dict[str, object]:
             row = chance.choice(everything)
             command = [sys.executable, "-c", COLD, str(data), row.short_proof, row.matter, row.region_code]
             environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'catalogue'}"}
-            cold.append(float(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()[0]))
+            cold.append(
+                float(
+                    subprocess.run(
+                        command, env=environment, capture_output=True, text=True, check=True
+                    ).stdout.split()[0]
+                )
+            )
         figures["cold open s"] = round(sorted(cold)[1], 2)
 
         pairs = wordings(everything, [])
@@ -150,7 +159,12 @@ def main() -> None:
         return
     for count in wanted.rows:
         command = [sys.executable, __file__, "--here", "--format", wanted.format, "--rows", str(count)]
-        print(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip().splitlines()[-1], flush=True)
+        print(
+            subprocess.run(command, check=True, capture_output=True, text=True)
+            .stdout.strip()
+            .splitlines()[-1],
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

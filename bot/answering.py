@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -53,7 +53,7 @@ class Message:
     intent: str
     confidence: float
     links: Links
-    near: dict[str, float] = field(default_factory=dict)
+    near: Mapping[str, float] = field(default_factory=dict)
     profile_region: str | None = None
 
 

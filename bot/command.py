@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -80,15 +79,40 @@ def shell() -> None:
 @cli.command()
 @click.option("--base", default="http://127.0.0.1:8080", show_default=True, help="A system that is running.")
 @click.option("--split", type=click.Choice(["all", "development", "test"]), default="test", show_default=True)
+@click.option("--short", is_flag=True, help="A fixed part of the sets, in well under two minutes.")
 @click.option("--mistakes", is_flag=True, help="List what went wrong.")
 @click.option("--json", "as_json", is_flag=True)
-def evaluate(base: str, split: str, mistakes: bool, as_json: bool) -> None:
-    """Run the evaluation sets through POST /api/chat and print how many answers are right."""
-    from nlu.evaluation import evaluate as run_evaluation
-    from nlu.evaluation import table
+@click.option(
+    "--report",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for report.html and report.json.  [default: evaluation below MIANZHENG_DATA]",
+)
+@click.option(
+    "--record", is_flag=True, help="Make this run the baseline; only with --split all and without --short."
+)
+def evaluate(
+    base: str, split: str, short: bool, mistakes: bool, as_json: bool, report: Path | None, record: bool
+) -> None:
+    """Run the evaluation sets through POST /api/chat, write a report; exit status 1 on a drop against the baseline."""
+    import httpx
 
-    report = run_evaluation(base, split)
-    click.echo(json.dumps(report, ensure_ascii=False) if as_json else table(report, mistakes))
+    from nlu.evaluation import report as reports
+    from nlu.evaluation.run import evaluate as run_evaluation
+
+    if record and (short or split != "all"):
+        raise click.UsageError("--record needs --split all and no --short: a baseline holds every item")
+    try:
+        records, about = run_evaluation(base, split, short)
+    except httpx.HTTPError as error:
+        raise click.ClickException(f"the system at {base} does not answer as it should ({error})") from None
+    made = reports.make(records, about, None if record else reports.read_baseline())
+    folder = report or read_settings().data / "evaluation"
+    reports.write(made, folder)
+    if record:
+        reports.record(records, about)
+    click.echo(reports.as_json(made) if as_json else reports.as_text(made, mistakes))
+    click.echo(f"report: {folder / 'report.html'}", err=True)
+    sys.exit(1 if made["compared"] and made["compared"]["drops"] else 0)
 
 
 def main() -> None:

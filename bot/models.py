@@ -47,14 +47,16 @@ def write_endpoints(settings: Settings) -> Path:
     return path
 
 
+def _trains(path: Path) -> bool:
+    return path.suffix in (".yml", ".py") and not path.is_relative_to(ROOT / "nlu" / "evaluation")
+
+
 def training_fingerprint(settings: Settings) -> str:
     """Return a hash of everything that a model is trained from."""
     digest = hashlib.sha256(sys.version.encode())
     for name in TRAINING_INPUTS:
         path = ROOT / name
-        files = (
-            [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.suffix in (".yml", ".py"))
-        )
+        files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if _trains(p))
         for file in files:
             digest.update(file.relative_to(ROOT).as_posix().encode() + file.read_bytes())
     digest.update((settings.dictionary / "catalogue.txt").read_bytes())

