@@ -5,17 +5,19 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import yaml
-from rapidfuzz import fuzz
+from rapidfuzz import fuzz, process
 
 from .decide import Case, Decision, Question, decide
 from .errors import CatalogueError
 from .faqs import Faq
 from .linker import SMALL, Links, Mention
+from .meaning import encode
 from .requirement import Requirement
 from .spelling import syllables
 from .store import DATA, Catalogue
@@ -93,6 +95,12 @@ def _telling(word: str) -> float:
     return min(14.0, max(3.0, math.log(table.total or 1) - math.log(table.FREQ.get(word) or 1)))
 
 
+@functools.lru_cache(maxsize=256)
+def _vector(text: str) -> np.ndarray:
+    """Return the encoded `text`; a lookup asks for rows and then for FAQs."""
+    return encode([text])[0]
+
+
 @functools.lru_cache(maxsize=50_000)
 def _sounds(text: str) -> tuple[str, ...]:
     return tuple(syllables(text))
@@ -156,10 +164,13 @@ def _covered(sought: Sought, names: _Names) -> tuple[float, float, float]:
 
 def _like(text: str, names: _Names) -> float:
     """Return how nearly some name of four characters or more stands in `text`, 0–1."""
-    return (
-        max((fuzz.partial_ratio(w, text) for w in names.wordings if 4 <= len(w) <= len(text)), default=0.0)
-        / 100
-    )
+    return _nearest(text, [w for w in names.wordings if 4 <= len(w) <= len(text)], fuzz.partial_ratio)
+
+
+def _nearest(text: str, wordings: Sequence[str], scorer: Callable[..., float]) -> float:
+    """Return the similarity of the wording most like `text`, 0–1."""
+    found = process.extractOne(text, wordings, scorer=scorer)
+    return found[1] / 100 if found else 0.0
 
 
 def _said(mentions: tuple[Mention, ...], row: Requirement, how: str) -> frozenset[int]:
@@ -182,7 +193,7 @@ class Found:
         self.sought = Sought(links)
         self.links = links
         place = links.region.code if links.region else region
-        self.near = catalogue.near(links.text)
+        self.near = catalogue.near(links.text, _vector(links.text))
         question = Question(links, place, near=self.near)
         self.case = Case(catalogue, question)
         self.decision: Decision = decide(catalogue, question)
@@ -230,7 +241,7 @@ class Found:
                 "cover": min(1.0, len(all_proof | all_matter) / max(2, len(links.text.replace(" ", "")))),
                 "alias": alias,
                 "alias_beyond": max(0.0, alias - len(proof) / max(2, len(links.text.replace(" ", "")))),
-                "exact": float(any(sought.content == w or links.text == w for w in names.wordings)),
+                "exact": float(sought.content in names.wordings or links.text in names.wordings),
                 "text": text,
                 "text_all": float(text >= 0.999),
                 "text_proof": _covered(sought, proof_names)[0],
@@ -240,8 +251,8 @@ class Found:
                 "like_matter": _like(links.text, matter_names),
                 "sound": sound,
                 "bm25": self.texts.get(row.id, 0.0) / self.best_text,
-                "likeness": max(fuzz.ratio(links.text, w) for w in names.wordings) / 100,
-                "part": max(fuzz.partial_ratio(sought.content, w) for w in names.wordings) / 100,
+                "likeness": _nearest(links.text, names.wordings, fuzz.ratio),
+                "part": _nearest(sought.content, names.wordings, fuzz.partial_ratio),
                 "near": max(0.0, near - 0.85) / 0.1,
                 "behind": min(1.0, (nearest - near) / 0.05),
                 "other_proof": float(names_proof and not all_proof),
@@ -329,7 +340,7 @@ def faq_features(catalogue: Catalogue, query: str) -> dict[str, dict[str, float]
     """Return for each FAQ that may be meant what the model weighs."""
     links = catalogue.linker.link(query[:LONGEST])
     sought = Sought(links)
-    near = catalogue.near(links.text)
+    near = catalogue.near(links.text, _vector(links.text))
     cosines = {k: near.get(k, 0.0) for k in catalogue.faqs}
     nearest = max(cosines.values(), default=0.0)
     nearest_row = max((s for k, s in near.items() if k in catalogue.rows), default=0.0)
@@ -348,8 +359,8 @@ def faq_features(catalogue: Catalogue, query: str) -> dict[str, dict[str, float]
             "sound": sound,
             "missing": missing,
             "one": max(whole, default=0.0),
-            "likeness": max(fuzz.ratio(links.text, w) for w in names.wordings) / 100,
-            "part": max(fuzz.partial_ratio(sought.content, w) for w in names.wordings) / 100,
+            "likeness": _nearest(links.text, names.wordings, fuzz.ratio),
+            "part": _nearest(sought.content, names.wordings, fuzz.partial_ratio),
             "named": float(bool(links.proofs)) + float(any(not m.term.generic for m in links.matters)),
             "long": min(1.0, sought.size / 30),
         }
