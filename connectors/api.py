@@ -140,7 +140,7 @@ async def lookup(
         raise Problem(422, "Unknown region", "没有这个行政区划代码。", "region")
     started = time.perf_counter()
     hits = await asyncio.to_thread(search, catalogue, q, region, limit, on)
-    faqs = await asyncio.to_thread(search_faqs, catalogue, q, 3)
+    faqs = await asyncio.to_thread(search_faqs, catalogue, q, 3, on)
     return {
         "query": q,
         "edition": catalogue.meta["edition"],

@@ -64,7 +64,7 @@ class Links:
             i for pattern in _ISSUERS.values() for m in pattern.finditer(self.text) for i in range(*m.span())
         }
         left = "".join(" " if i in gone else c for i, c in enumerate(self.text))
-        return re.sub(r"\s+", " ", _SMALL.sub(" ", left)).strip()
+        return re.sub(r"\s+", " ", SMALL.sub(" ", left)).strip()
 
     def json(self) -> dict[str, Any]:
         """Return a form that travels in a parse result; `read_links` turns it back."""
@@ -107,7 +107,7 @@ def read_links(
 
 
 _FRAGMENT_CUT = re.compile(r"\s+|那个|这个|换成|改成|如果|是|做|呢|吧|么|另外|还有")
-_SMALL = re.compile(
+SMALL = re.compile(
     r"[^\u4e00-\u9fffa-z0-9]|请问|你好|您好|现在|还要不要|要不要|需不需要|用不用|是不是|是否|需要|还要|必须|一定|一样|一回事|同样|怎么办|怎么|怎样|咋办|咋|哪里|哪儿|哪个|哪些|哪家|哪|什么|啥|"
     r"可以|能不能|可不可以|吗|呢|吧|啊|呀|嘛|伐|么|咧|呗|不|没有|没|有|的|了|要|去|来|给|到|在|和|跟|或|把|被|让|叫|说|我|你|他|她|们|俺|咱|这|那|个|张|份|些|里|上|下|就|都|也|还|又|再|才|会|能|得|该|用|拿|交|带|开|办|出|证明|材料|手续|单位|部门|窗口|一下|一个|时候|想|问|知道|办理|申请|提供|提交|出具|盖章"
 )
