@@ -89,10 +89,14 @@ def _address(name: str) -> str:
 
 def _service(name: str) -> tuple[str, str]:
     """Return a service's address and the secret that requests to it are signed with."""
-    url, secret = _address(f"MIANZHENG_{name}_URL"), os.environ.get(f"MIANZHENG_{name}_SECRET") or ""
+    setting = f"MIANZHENG_{name}_URL"
+    url, secret = _address(setting), os.environ.get(f"MIANZHENG_{name}_SECRET") or ""
+    parts = urlsplit(url)
+    if url and parts.scheme != "https" and parts.hostname not in LOOPBACK:
+        raise SettingsError(f"{setting} must be https: what is sent there is personal")
     if url and len(secret) < 16:
         raise SettingsError(
-            f"MIANZHENG_{name}_SECRET must have at least 16 characters where MIANZHENG_{name}_URL is set"
+            f"MIANZHENG_{name}_SECRET must have at least 16 characters where {setting} is set"
         )
     return url, secret
 

@@ -320,7 +320,9 @@ class DemandReports:
             for row in connection.execute(of_month):
                 regions[(row.region, row.region)].append(row)
                 offices[(row.office, row.region)].append(row)
-        by_region, by_office = ([_line(name, region, rows) for (name, region), rows in g.items()] for g in (regions, offices))
+        by_region, by_office = (
+            [_line(name, region, rows) for (name, region), rows in g.items()] for g in (regions, offices)
+        )
         return Board(
             month,
             _leading(by_region)[:most],

@@ -30,6 +30,7 @@ FIELDS = {
     "guardian_of": 60,
 }
 NEEDED = ("name", "id_number", "facts", "consent")
+# By credit standing: 加快办理, 正常办理, 核后办理, 从严办理, 不予办理; the gravest last.
 HANDLINGS = ("faster", "normal", "verify_first", "strict", "refused")
 STATES = ("draft", "submitted", "decided", "withdrawn", "abandoned", "deleted")
 DOCUMENTS = {
