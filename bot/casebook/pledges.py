@@ -257,7 +257,6 @@ class Pledges:
             requirement=pledge.requirement,
             notice=pledge.notice,
             fields={k: v for k, v in pledge.fields.items() if k != "consent"},
-            handling=pledge.handling,
         )
         drawn = draw_letter(content, self._address(pledge.reference, code))
         place, table = self._letter_place(pledge.reference), tables.pledges
