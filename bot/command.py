@@ -13,6 +13,8 @@ import click
 
 from proof_catalogue.errors import CatalogueError
 
+from .casebook.command import casebook
+from .casebook.errors import CasebookError
 from .settings import ROOT, VERSION, Settings, SettingsError, read_settings
 
 
@@ -20,6 +22,9 @@ from .settings import ROOT, VERSION, Settings, SettingsError, read_settings
 @click.version_option(VERSION)
 def cli() -> None:
     """免证通: is this certificate needed, on what ground, and how to be spared it."""
+
+
+cli.add_command(casebook)
 
 
 @cli.command()
@@ -201,7 +206,7 @@ def main() -> None:
 
     try:
         cli(standalone_mode=True)
-    except (CatalogueError, SettingsError, StartError) as error:
+    except (CatalogueError, CasebookError, SettingsError, StartError) as error:
         sys.exit(f"mianzheng: {error}")
     except OSError as error:
         sys.exit(f"mianzheng: {error.filename or 'the system'}: {error.strerror or error}")

@@ -73,7 +73,7 @@ class CaseFilter:
     since: datetime | None = None
     until: datetime | None = None
     requirement_id: str | None = None
-    id_number: str | None = None  # pledges and credit records only
+    id_number: str | None = None  # pledges, verifications and credit records only
     overdue_at: datetime | None = None  # verifications only: open and due before this moment
 
 

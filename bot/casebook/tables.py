@@ -109,6 +109,7 @@ verifications = _case(
     Column("requirement_id", String(16), nullable=False),
     Column("requirement", JSON, nullable=False),
     Column("handler", String(120), nullable=False),
+    Column("id_hash", String(80), index=True),
     Column("immediate", Boolean, nullable=False),
     Column("due_at", Instant, nullable=False),
     Column("result", String(24)),

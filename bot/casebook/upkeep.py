@@ -94,6 +94,8 @@ class Upkeep:
         values: dict[str, Any] = {"state": "deleted", "sealed": None, "owner": ""}
         if table is tables.demand_reports:
             values["photo"] = None
+        if table is tables.verifications:
+            values["id_hash"] = None
         self._book.change(
             connection,
             table,
@@ -199,7 +201,7 @@ class Upkeep:
                         values[name] = sealer.seal(sealer.open(held[name], at), at)
                 if "sealed" in values and "id_hash" in table.c and row.id_hash:
                     fields = sealer.open_fields(row.sealed, place)
-                    values["id_hash"] = sealer.lookup(fields["id_number"])
+                    values["id_hash"] = sealer.lookup(fields.get("person", fields)["id_number"])
                 if values:
                     connection.execute(
                         update(table).where(table.c.reference == row.reference).values(**values)

@@ -57,7 +57,9 @@ class Verifications:
         handler: str = "",
         person: dict[str, str] | None = None,
     ) -> Verification:
-        """Open a request; an owner's open request for the same requirement and region is returned instead.
+        """Open a request; `person` says whom it is about (name, id_kind, id_number).
+
+        An owner's open request for the same requirement, region and person is returned instead.
 
         `handler` is the department that is asked; without one it is who issues the proof by the catalogue's row.
         The due time comes from paths/data/verification.yml, counted in the region's working time.
@@ -80,7 +82,8 @@ class Verifications:
                 table.c.region == region,
                 table.c.state == "open",
             )
-            row = connection.execute(same).first()
+            about = person or {}
+            row = next((r for r in connection.execute(same) if self._sealed(r).get("person") == about), None)
             if row is None:
                 reference = self._book.add(
                     connection,
@@ -93,6 +96,9 @@ class Verifications:
                     requirement_id=requirement["id"],
                     requirement=requirement,
                     handler=asked[:120],
+                    id_hash=self._book.sealer.lookup(person["id_number"])
+                    if (person or {}).get("id_number")
+                    else None,
                     immediate=immediate,
                     due_at=verification_times(region, immediate).due(now),
                 )

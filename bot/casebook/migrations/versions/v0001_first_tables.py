@@ -193,6 +193,7 @@ def upgrade() -> None:
         sa.Column("requirement_id", sa.String(length=16), nullable=False),
         sa.Column("requirement", sa.JSON(), nullable=False),
         sa.Column("handler", sa.String(length=120), nullable=False),
+        sa.Column("id_hash", sa.String(length=80), nullable=True),
         sa.Column("immediate", sa.Boolean(), nullable=False),
         sa.Column("due_at", sa.DateTime(), nullable=False),
         sa.Column("result", sa.String(length=24), nullable=True),
@@ -201,6 +202,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("reference"),
     )
     op.create_index("ix_verifications_due", "verifications", ["state", "due_at"], unique=False)
+    op.create_index(op.f("ix_verifications_id_hash"), "verifications", ["id_hash"], unique=False)
     op.create_index("ix_verifications_listing", "verifications", ["state", "updated_at"], unique=False)
     op.create_index(op.f("ix_verifications_owner"), "verifications", ["owner"], unique=False)
     op.create_index("ix_verifications_region", "verifications", ["region", "updated_at"], unique=False)
