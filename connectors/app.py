@@ -12,6 +12,10 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.staticfiles import StaticFiles
 
+from bot.casebook.casebook import Casebook, CasebookError, open_casebook
+from bot.paths.credit import open_credit_records
+from bot.paths.guide import Guide
+from bot.paths.shared_data import open_shared_data
 from bot.settings import VERSION, Settings, read_settings
 from proof_catalogue.regions import Region
 from proof_catalogue.store import Catalogue
@@ -35,6 +39,19 @@ def region_tree(catalogue: Catalogue) -> list[dict[str, Any]]:
     return [node(catalogue.regions.get(catalogue.regions.home))]
 
 
+async def watch_cases(casebook: Casebook) -> None:
+    """Run the casebook's clock job each minute: what is to be reminded of, and what became overdue."""
+    while True:
+        try:
+            found = await asyncio.to_thread(casebook.tick)
+        except CasebookError as error:
+            log.error("the casebook's clock job failed: %s", type(error).__name__)
+        else:
+            for request in found.escalated:
+                log.warning("verification %s is overdue", request.reference)
+        await asyncio.sleep(60)
+
+
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Return the application; nothing is opened before it starts."""
     settings = settings or read_settings()
@@ -48,11 +65,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             "edition": catalogue.meta["edition"],
             "published_at": catalogue.meta["published_at"],
         }
+        casebook = await asyncio.to_thread(open_casebook, settings)
+        credit = open_credit_records(settings, casebook.credit)
+        app.state.casebook = casebook
+        app.state.guide = Guide(catalogue, casebook, credit, open_shared_data(settings))
         app.state.catalogue = catalogue
-        watcher = asyncio.create_task(app.state.rasa.watch())
+        tasks = [asyncio.create_task(app.state.rasa.watch()), asyncio.create_task(watch_cases(casebook))]
         yield
-        watcher.cancel()
+        for task in tasks:
+            task.cancel()
         await app.state.rasa.close()
+        await asyncio.to_thread(casebook.close)
 
     app = FastAPI(
         title="免证通",

@@ -6,10 +6,11 @@ import functools
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import yaml
 
+from bot.answer import Answer, Reply
 from proof_catalogue.text import clean, simplify
 
 _MARKS = re.compile(r"[\s,，。.!！~～;；、…:：\"'“”‘’「」*_-]+")
@@ -129,9 +130,12 @@ def corrects(text: str, fields: tuple[str, ...]) -> Correction | None:
     whole, sentence = clean(text), plain(text)
     if len(whole) != len(sentence):
         whole = sentence
-    for field in fields:
-        words = _any_of(_phrases()["fields"][field])
-        denied = re.search(rf"(?:{words})不(?:是|叫)[^,，。 ]*(?:[,，。 ]*而?(?:是|叫)(?P<new>.+))?$", sentence)
+    known = _phrases()["fields"]
+    for field in (f for f in fields if f in known):
+        words = _any_of(known[field])
+        denied = re.search(
+            rf"(?:{words})不(?:是|叫)[^,，。 ]*(?:[,，。 ]*而?(?:是|叫)(?P<new>.+))?$", sentence
+        )
         if denied:
             new = denied.group("new")
             return Correction(field, whole[denied.start("new") :] if new else "")
@@ -148,3 +152,61 @@ def replaces(text: str, old: str) -> str | None:
     """Return what takes the place of `old` in a sentence such as 不是张三，是张山; None where `old` is not what is taken back."""
     match = _INSTEAD.match(clean(text))
     return match.group("new") if match and simplify(match.group("old")) == simplify(old) else None
+
+
+# --- one open form -------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Talk:
+    """One conversation as the paths see it: whose it is, where, what it is about, and the form that is open or set aside."""
+
+    owner: str
+    region: str | None
+    row: str | None = None  # the requirement that was answered last
+    form: dict[str, Any] | None = (
+        None  # {"name", "asks", "paused", …}; personal values only in forms that are no case yet
+    )
+
+    @property
+    def open(self) -> dict[str, Any] | None:
+        """The form that is being filled in, not one that was set aside."""
+        return self.form if self.form and not self.form.get("paused") else None
+
+
+@dataclass(frozen=True)
+class Given:
+    """What an answer gave: values by field, words on why some of it will not do, and the field that those are about."""
+
+    values: dict[str, str]
+    errors: tuple[str, ...] = ()
+    field: str | None = None
+
+
+class Form(Protocol):
+    """A form as the desk leads through it: fields in order, one question at a time."""
+
+    name: str
+    fields: tuple[str, ...]  # asked one by one, in this order
+    extras: tuple[str, ...]  # taken at any time, never asked
+
+    def given(self, talk: Talk) -> dict[str, str]:
+        """Return the confirmed values."""
+
+    def question(self, talk: Talk, field: str) -> Reply:
+        """Return the question for `field`."""
+
+    def read(self, talk: Talk, field: str, text: str, sure: bool = False) -> Given | None:
+        """Return what `text` gives for `field` and others, or None where it is no answer; `sure` if it can be nothing else."""
+
+    def keep(self, talk: Talk, values: dict[str, str]) -> list[str] | Answer:
+        """Keep confirmed values; return lines to say about them, or the answer that ends the form."""
+
+    def finish(self, talk: Talk) -> Answer:
+        """Return the answer that closes the complete form."""
+
+    def refuse(self, talk: Talk) -> Answer | None:
+        """Return the answer to a no in the last question, or None where no is no answer there."""
+
+    def drop(self, talk: Talk) -> None:
+        """Delete what was filled in."""

@@ -20,7 +20,9 @@ _SPOKEN = str.maketrans("零〇○一二三四五六七八九幺洞两壹贰叁�
 _GAP = r"[ \-–—.·_]{0,3}"
 _DIGITS = "零〇○一二三四五六七八九幺洞两壹贰叁肆伍陆柒捌玖"
 _RUN = re.compile(rf"\d(?:{_GAP}[\dXx×✕叉]){{5,40}}|[{_DIGITS}](?:{_GAP}[{_DIGITS}Xx×✕叉]){{9,40}}")
-_PASSPORT = re.compile(r"(?<![A-Za-z0-9])(?:[EeGgDdSsPp][A-Za-z]?\d{7,8}|[A-Za-z]{1,2}\d{6,9})(?![A-Za-z0-9])")
+_PASSPORT = re.compile(
+    r"(?<![A-Za-z0-9])(?:[EeGgDdSsPp][A-Za-z]?\d{7,8}|[A-Za-z]{1,2}\d{6,9})(?![A-Za-z0-9])"
+)
 _PHONE = re.compile(rf"(?<!\d)(?:\+?86{_GAP})?(1[3-9](?:{_GAP}\d){{9}})(?!\d)")
 _OLDEST = 125  # years; nobody older asks for a proof
 # Regions of the residence permits for people of Hong Kong, Macao and Taiwan, whose numbers follow the same standard.
