@@ -143,6 +143,7 @@ class DemandReports:
         picture = clean_photo(photo) if photo else None
         table, sameness = tables.demand_reports, same_demand(region, office, proof, matter)
         with self._book.writing() as connection:
+            self._book.hold(connection, sameness)
             same = select(table).where(
                 table.c.sameness == sameness, table.c.state.in_(("received", "handling"))
             )

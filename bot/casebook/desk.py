@@ -84,6 +84,7 @@ class Desk:
         kept = [{"who": t["who"][:20], "text": _mask(t["text"])[:1000]} for t in transcript[-_TURNS:]]
         table = tables.callbacks
         with self._book.writing() as connection:
+            self._book.hold(connection, owner)
             open_ = select(table).where(table.c.owner == owner, table.c.state == "open")
             row = connection.execute(open_.with_for_update()).first()
             sealed: dict[str, Any] = {"transcript": kept, "phone": phone, "note": ""}
@@ -160,6 +161,7 @@ class Desk:
             raise CaseError("too_long", "text")
         table = tables.feedback
         with self._book.writing() as connection:
+            self._book.hold(connection, owner)
             same = select(table).where(table.c.owner == owner, table.c.message_id == message_id)
             row = connection.execute(same.with_for_update()).first()
             sealed, values = {"text": _mask(text)}, {"useful": useful, "reason": reason}
@@ -201,6 +203,7 @@ class Desk:
             raise CaseError("bad_value", "question")
         table = tables.unanswered
         with self._book.writing() as connection:
+            self._book.hold(connection, table.name)
             recent = select(table.c.reference, table.c.question).where(
                 table.c.state == "open", table.c.outcome == outcome
             )

@@ -141,6 +141,11 @@ class Book:
         with self.engine.connect().execution_options(writes=True) as connection, connection.begin():
             yield connection
 
+    def hold(self, connection: Connection, name: str) -> None:
+        """Let one change at a time go on under `name`, until it ends; SQLite has one writer at a time anyway."""
+        if self.engine.dialect.name == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(name))))
+
     def now(self) -> datetime:
         """Return the present moment of this casebook's clock."""
         return self.clock()

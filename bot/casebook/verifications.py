@@ -72,33 +72,32 @@ class Verifications:
         ).strip()
         if not asked:
             raise CaseError("bad_value", "handler")
-        if sum(len(k) + len(v) for k, v in (person or {}).items()) > _TEXT:
+        about = person or {}
+        if sum(len(k) + len(v) for k, v in about.items()) > _TEXT:
             raise CaseError("too_long", "person")
         table, now = tables.verifications, self._book.now()
         with self._book.writing() as connection:
+            self._book.hold(connection, owner)
             same = select(table).where(
                 table.c.owner == owner,
                 table.c.requirement_id == requirement["id"],
                 table.c.region == region,
                 table.c.state == "open",
             )
-            about = person or {}
             row = next((r for r in connection.execute(same) if self._sealed(r).get("person") == about), None)
             if row is None:
                 reference = self._book.add(
                     connection,
                     table,
                     CITIZEN,
-                    {"person": person or {}},
+                    {"person": about},
                     owner=owner,
                     region=region,
                     state="open",
                     requirement_id=requirement["id"],
                     requirement=requirement,
                     handler=asked[:120],
-                    id_hash=self._book.sealer.lookup(person["id_number"])
-                    if (person or {}).get("id_number")
-                    else None,
+                    id_hash=self._book.sealer.lookup(about["id_number"]) if about.get("id_number") else None,
                     immediate=immediate,
                     due_at=verification_times(region, immediate).due(now),
                 )
