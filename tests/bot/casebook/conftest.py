@@ -77,7 +77,8 @@ def postgres_server() -> Iterator[str]:
         probe.dispose()
         yield address
     finally:
-        process.terminate()
+        stop = [binaries / "pg_ctl", "-D", home / "data", "stop", "-m", "immediate"]
+        subprocess.run([*as_user, *stop], check=True, **quiet)
         process.wait(20)
         shutil.rmtree(home, ignore_errors=True)
 
