@@ -15,7 +15,7 @@ from proof_catalogue.store import Catalogue
 
 from .answer import Answer, Reply
 from .context import Context, Filled, fill, leans_on, worded_as_follow_up
-from .paths.form import asks
+from .paths.form import asks, is_stand_in
 from .words import say
 
 # Which FAQ topics an intent asks about; the nearest FAQ of these topics answers.
@@ -204,6 +204,8 @@ def mend_route(message: Message, context: Context) -> Route | None:
     if _START_PLEDGE.search(message.text) and (
         starts or re.search(r"(?:帮我|给我)(?:办|弄|填)", message.text)
     ):
+        return start_pledge
+    if starts and is_stand_in(message.text) and "承诺" in message.text:
         return start_pledge
     if starts and _START_VERIFICATION.search(message.text):
         return start_verification

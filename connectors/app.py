@@ -20,7 +20,7 @@ from bot.settings import VERSION, Settings, read_settings
 from proof_catalogue.regions import Region
 from proof_catalogue.store import Catalogue
 
-from . import api, problems, web
+from . import api, pledge_pages, problems, web
 from .guards import RateLimiter
 from .rasa_client import RasaClient
 from .schemas import allow_nulls
@@ -113,5 +113,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     app.include_router(api.router)
     app.include_router(web.router)
+    app.include_router(pledge_pages.router)
     app.mount("/static", StaticFiles(directory=web.STATIC_DIR))
     return app

@@ -29,6 +29,15 @@ _SLIPPED = re.compile(
 _INSTEAD = re.compile(r"^不(?:是|叫)(?P<old>[^,，。 ]{1,12}?)[,，。 ]*(?:而?是|叫|我叫)(?P<new>.+)$")
 _CHANGE = r"(?:改|修改|更正|重填|重新填|换|更换)(?:一?下|个)?(?:我的|一下|那个)?"
 
+_RELATIVE = (
+    r"(?:妈妈?|母亲|娘|爸爸?|父亲|爷爷|奶奶|外公|外婆|姥姥|姥爷|公公|婆婆|岳父|岳母|老公|丈夫|老婆|妻子|爱人|对象|儿子|女儿|孩子|小孩|娃|孙子|孙女|"
+    r"哥哥?|姐姐?|弟弟?|妹妹?|舅舅?|叔叔?|姑姑?|阿姨|姨|伯伯?|朋友|同事|邻居|亲戚|别人|他人|老人家?|老板|客户|家里?人|他|她)"
+)
+_STAND_IN = re.compile(
+    rf"(?:帮|替|代)(?:着|我|我们|咱)?(?:家|的)?{_RELATIVE}.{{0,8}}?(?:承诺|签|填|写|办|弄|做)|代(?:为)?(?:承诺|签)|"
+    rf"(?:我|俺|咱)(?:家|们)?的?{_RELATIVE}的?(?:身份证|证件|名字|姓名)"
+)
+
 
 @dataclass(frozen=True)
 class Correction:
@@ -123,6 +132,11 @@ def small_words(text: str) -> bool:
     """Return whether a short sentence is thanks, a greeting or a call for a person, which no field wants."""
     said = bare(text)
     return len(said) <= 12 and _holds("small", said)
+
+
+def is_stand_in(text: str) -> bool:
+    """Return whether someone means to pledge for another person."""
+    return bool(_STAND_IN.search(clean(text)))
 
 
 def corrects(text: str, fields: tuple[str, ...]) -> Correction | None:

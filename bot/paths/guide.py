@@ -30,15 +30,17 @@ from .form import (
     bare,
     corrects,
     discards,
+    is_stand_in,
     replaces,
     resumes,
     says_no,
     says_yes,
+    small_words,
     stops,
 )
 from .identity import read_name
 from .legal import law
-from .pledge import GUARDIAN, PledgeForm, form_object, is_stand_in, other_way
+from .pledge import GUARDIAN, PledgeForm, form_object, other_way
 from .report import ReportForm
 from .shared_data import SharedData
 from .sharing import guidance
@@ -125,15 +127,23 @@ class Guide:
         except CasebookError as error:
             log.error("the casebook failed: %s", type(error).__name__)
             return Answer("error", [Reply(say("paths.form.failed"))])
-        if made is not None and made.form is None and talk.open and "gate" not in talk.open:
+        if made is not None and made.form is None and made.outcome != "form_done":
             made.form = self.state(talk)
         return made
 
     def state(self, talk: Talk, errors: tuple[str, ...] = ()) -> dict[str, Any] | None:
         """Return the wire contract's `form` of the open form, or None."""
         held = talk.open
-        if held is None or "gate" in held:
+        if held is None or held.get("gate") == "guardian":
             return None
+        if "gate" in held:
+            return {
+                "name": "pledge",
+                "asks": "guardian_of",
+                "filled": [],
+                "masked": {},
+                "errors": list(errors),
+            }
         return form_object(self._forms[held["name"]], talk, held["asks"], list(errors))
 
     def _hear(self, talk: Talk, text: str) -> Answer | None:
@@ -163,7 +173,9 @@ class Guide:
         corrected = self._corrected(talk, form, text)
         if corrected is not None:
             return corrected
-        given = form.read(talk, held["asks"], text)
+        # A second statement that was not recognised is taken at its word.
+        sure = bool(held.get("again")) and not asks(text) and not small_words(text)
+        given = form.read(talk, held["asks"], text, sure=sure)
         if given is not None:
             return self._took(talk, form, given)
         if resumes(text):
@@ -231,6 +243,7 @@ class Guide:
         """Keep what was given and go on to the next question, or to the end."""
         assert talk.form
         said = list(lines or [])
+        talk.form.pop("again", None)
         if given.values:
             kept = form.keep(talk, given.values)
             if isinstance(kept, Answer):
@@ -313,6 +326,7 @@ class Guide:
     def _again(self, talk: Talk, form: Form) -> Answer:
         assert talk.form
         asked = talk.form["asks"]
+        talk.form["again"] = True
         error = (
             say(f"paths.report.error.{asked}")
             if form.name == "report"
@@ -354,6 +368,49 @@ class Guide:
                 "clarification", [Reply(say("paths.pledge.guardian_ask", law=law("stand_in")), [yes, no])]
             )
         return self.pledge.begin(talk, row, self._region(talk, row))
+
+    def begin_on_page(self, talk: Talk, row: Requirement) -> None:
+        """Open a draft for `row` without a word being said. Raises CaseError."""
+        self.pledge.begin(talk, row, self._region(talk, row))
+
+    def on_page(self, pledge: Pledge, do: str, typed: dict[str, str]) -> tuple[dict[str, str], str]:
+        """Do what was pressed on a pledge's page; return what is wrong by box, and words where the pledge ended otherwise.
+
+        `do` is save, submit, discard, withdraw or delete. Raises CaseError.
+        """
+        talk = Talk(
+            pledge.owner,
+            pledge.region,
+            form={"name": "pledge", "reference": pledge.reference, "asks": "consent"},
+        )
+        if do == "withdraw":
+            return {}, self._withdraw(talk, pledge.reference).replies[0].text
+        if do == "delete":
+            self.casebook.pledges.delete(pledge.reference, owner=pledge.owner)
+            return {}, say("paths.pledge.deleted", reference=pledge.reference)
+        if do == "discard":
+            self.pledge.drop(talk)
+            return {}, say("paths.form.discarded")
+        values, errors = self.pledge.read_page(pledge, typed)
+        if values:
+            kept = self.pledge.keep(talk, values)
+            if isinstance(kept, Answer):
+                return {}, kept.replies[0].text
+        if do != "submit":
+            return errors, ""
+        given = self.pledge.given(talk)
+        for field in ("name", "id_number", "facts"):
+            if not given.get(field):
+                errors.setdefault(field, say(f"paths.pledge.short.{field}"))
+        if not errors and typed["consent"] == "no":
+            refused = self.pledge.refuse(talk)
+            return {}, refused.replies[0].text if refused else ""
+        if typed["consent"] != "yes":
+            errors.setdefault("consent", say("paths.pledge.error.consent"))
+        if not errors:
+            self.pledge.keep(talk, {"consent": "yes"})
+            self.pledge.finish(talk)
+        return errors, ""
 
     def _row_of(self, talk: Talk) -> str | None:
         assert talk.form
@@ -417,9 +474,11 @@ class Guide:
         row = self.catalogue.rows.get(task.get("requirement_id") or "")
         known = {
             "proof": task.get("proof") or (row.short_proof if row else ""),
-            "matter": task.get("matter") or (row.matter if row else ""),
+            # The matter of a row that holds for every matter is not what this citizen went for.
+            "matter": task.get("matter")
+            or (row.matter if row and row.verdict_kind != "wrong_issuer" else ""),
         }
-        question = self.report.begin(talk, known)
+        question = self.report.begin(talk, known, row.id if row else None)
         if task.get("aside"):
             # The rule and the catalogue's word on the demand stay the answer; the form is offered with it.
             said.replies[-1].text += "\n" + say("paths.report.also", ask=question.text)

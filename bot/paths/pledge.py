@@ -17,20 +17,12 @@ from proof_catalogue.text import clean
 
 from . import identity
 from .credit import CreditRecords, Standing, handling_words
-from .form import Given, Talk, asks, bare, only_understood, says_no, says_yes, small_words
+from .form import Given, Talk, asks, bare, is_stand_in, only_understood, says_no, says_yes, small_words
 from .legal import UNVERIFIED, law
 
 NOTICE_VERSION = "2026-11"
 CHINA = timezone(timedelta(hours=8))
 _KIN = re.compile(r"亲属|家庭成员|直系|父母|子女|配偶|夫妻")
-_RELATIVE = (
-    r"(?:妈妈?|母亲|娘|爸爸?|父亲|爷爷|奶奶|外公|外婆|姥姥|姥爷|公公|婆婆|岳父|岳母|老公|丈夫|老婆|妻子|爱人|对象|儿子|女儿|孩子|小孩|娃|孙子|孙女|"
-    r"哥哥?|姐姐?|弟弟?|妹妹?|舅舅?|叔叔?|姑姑?|阿姨|姨|伯伯?|朋友|同事|邻居|亲戚|别人|他人|老人家?|老板|客户|家里?人|他|她)"
-)
-_STAND_IN = re.compile(
-    rf"(?:帮|替|代)(?:着|我|我们|咱)?(?:家|的)?{_RELATIVE}.{{0,8}}?(?:承诺|签|填|写|办|弄|做)|代(?:为)?(?:承诺|签)|"
-    rf"(?:我|俺|咱)(?:家|们)?的?{_RELATIVE}的?(?:身份证|证件|名字|姓名)"
-)
 GUARDIAN = re.compile(r"(?:我是|作为|本人是).{0,8}(?:法定)?监护人|^监护人$")
 _OPEN_TO_ALL = re.compile(
     r"(?:同意|可以|愿意|能|选|要|给|就)(?:它|承诺书|这份)?(?:被)?公开|^公开(?:吧|好了|可以)?$"
@@ -67,11 +59,6 @@ def other_way(row: Requirement | dict[str, Any]) -> dict[str, str]:
     }
 
 
-def is_stand_in(text: str) -> bool:
-    """Return whether someone means to pledge for another person."""
-    return bool(_STAND_IN.search(clean(text)))
-
-
 class PledgeForm:
     """The four questions of a pledge; every confirmed answer is in the casebook before the next is asked."""
 
@@ -80,6 +67,7 @@ class PledgeForm:
     extras: tuple[str, ...] = ("phone", "public")
 
     def __init__(self, casebook: Casebook, credit: CreditRecords) -> None:
+        self._casebook = casebook
         self._pledges = casebook.pledges
         self._credit = credit
 
@@ -154,6 +142,58 @@ class PledgeForm:
     def _led_in(self, pledge: Pledge, text: str) -> str:
         ward = pledge.fields.get("guardian_of")
         return say("paths.pledge.facts.guardian", ward=ward) + text if ward else text
+
+    # --- on a page
+
+    def page_key(self, reference: str) -> str:
+        """Return the secret with which a pledge's page opens without a session, also on another day."""
+        return self._casebook.owner_of(f"page:{reference}")
+
+    def page_law(self) -> dict[str, str]:
+        """Return the legal statements that the page shows beside the notice."""
+        return {name: law(name) for name in ("voluntary", "liability", "withdraw", "stand_in", "publicity")}
+
+    def masked(self, pledge: Pledge) -> dict[str, str]:
+        """Return the personal values of a pledge as they may be shown."""
+        return {f: hide(pledge.fields[f]) for f, hide in _HIDE.items() if pledge.fields.get(f)}
+
+    def read_page(self, pledge: Pledge, typed: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+        """Return the values that a page's boxes give, and by box what is wrong; an empty number keeps the one there is."""
+        values: dict[str, str] = {}
+        errors: dict[str, str] = {}
+        if typed["name"]:
+            name = identity.read_name(say("paths.pledge.name_lead") + typed["name"])
+            if name is None:
+                errors["name"] = say("paths.pledge.error.name")
+            else:
+                values["name"] = name
+        if typed["id_number"]:
+            number = identity.find_number(typed["id_number"]) or (typed["id_number"], "")
+            given = self._numbered(number[0], "")
+            values |= given.values
+            if given.errors:
+                errors["id_number"] = given.errors[0]
+        facts = clean(typed["facts"]).translate(_FULL_WIDTH)
+        if len(facts) > 500:
+            errors["facts"] = say("paths.pledge.error.too_long", most="500")
+        elif facts:
+            values["facts"] = facts
+        if typed["phone"]:
+            phone = identity.find_phone(typed["phone"])
+            if phone is None:
+                errors["phone"] = say("paths.pledge.error.phone")
+            else:
+                values["phone"] = phone
+        if typed["public"] in ("yes", "no"):
+            values["public"] = typed["public"]
+        if typed["guardian"] == "yes":
+            ward = identity.read_name(say("paths.pledge.name_lead") + typed["guardian_of"])
+            if ward is None:
+                errors["guardian_of"] = say("paths.pledge.error.name")
+            elif ward != pledge.fields.get("guardian_of"):
+                values["guardian_of"] = ward
+                values["facts"] = say("paths.pledge.facts.guardian", ward=ward) + values.get("facts", "")
+        return values, errors
 
     # --- reading
 
@@ -364,6 +404,11 @@ def _handling(handling: str) -> dict[str, str]:
     return {"handling": held["name"], "effect": held["effect"] + ("" if held["verified"] else UNVERIFIED)}
 
 
+def handling_line(pledge: Pledge) -> str:
+    """Return in words how the person's credit standing lets a pledge be handled."""
+    return say("paths.pledge.credit.said", **_handling(pledge.handling))
+
+
 _NOTED = ("name", "id_number", "phone", "public", "facts")
 
 
@@ -402,5 +447,6 @@ def form_object(form: Any, talk: Talk, asked: str | None, errors: list[str] | No
         "errors": errors or [],
     }
     if form.name == "pledge" and asked and talk.form:
-        made["page_url"] = f"/pledge/{talk.form['reference']}"
+        reference = talk.form["reference"]
+        made["page_url"] = f"/pledge/{reference}?key={form.page_key(reference)}"
     return made
