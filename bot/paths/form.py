@@ -15,7 +15,7 @@ from proof_catalogue.text import clean, simplify
 
 _MARKS = re.compile(r"[\s,，。.!！~～;；、…:：\"'“”‘’「」*_-]+")
 _QUESTION = re.compile(
-    r"[?？]|吗|[么伐嘛呢]$|怎么|怎样|咋|啥|什么|为何|多久|多少|几[天个年]|哪[里儿个些]?|谁|能不能|可不可以|会不会|要不要|是不是|有没有|行不行|"
+    r"[?？]|吗|[么伐嘛呢]$|怎么|怎样|咋|啥|什么|为何|多久|多少|(?<!过)几[天个年]|哪[里儿个些]?|谁|能不能|可不可以|会不会|要不要|是不是|有没有|行不行|"
     r"好不好|需不需|该不该|能否|是否|(?:要|行|能|会|可以)不$"
 )
 _SLIP = r"(?:写|填|输|打|弄|搞|说|报|念|选|录|敲)"
@@ -64,8 +64,10 @@ def _pattern(kind: str) -> tuple[re.Pattern[str], frozenset[str]]:
 
 
 def _made_of(kind: str, said: str) -> bool:
-    """Return whether `said` consists of the words of `kind` and nothing else, with a core word among them."""
+    """Return whether `said` consists of the words of `kind` and nothing else, with a core word and none of `without`."""
     pattern, core = _pattern(kind)
+    if any(word in said for word in _phrases()[kind]["without"]):
+        return False
     found = pattern.findall(said)
     return "".join(found) == said and any(word in core for word in found)
 
@@ -91,14 +93,7 @@ def asks(text: str) -> bool:
 
 def says_yes(text: str) -> bool:
     """Return whether a sentence is a clear yes; a mere 嗯 or 知道了 is not one."""
-    said = bare(text)
-    if asks(text) or _holds_no(said):
-        return False
-    return _made_of("yes", said) and not only_understood(text)
-
-
-def _holds_no(said: str) -> bool:
-    return any(word in said for word in _phrases()["yes"]["without"])
+    return not asks(text) and _made_of("yes", bare(text)) and not only_understood(text)
 
 
 def says_no(text: str) -> bool:
