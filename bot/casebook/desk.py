@@ -236,7 +236,7 @@ class Desk:
         """Return one page of unanswered questions, the most often asked first."""
         table = tables.unanswered
         return self._book.page(
-            table, [table.c.state == state], number, size, _unanswered, table.c.count.desc()
+            table, [table.c.state == state], number, size, _unanswered, [table.c.count.desc()]
         )
 
     def settle_unanswered(self, reference: str, staff: str) -> Unanswered:

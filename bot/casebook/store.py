@@ -17,7 +17,6 @@ from sqlalchemy import Table, create_engine, event, func, insert, select, text
 from sqlalchemy.engine import Connection, Engine, Row, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.pool import QueuePool
-from sqlalchemy.sql import Select
 
 from ..settings import Settings
 from . import tables
@@ -244,19 +243,23 @@ class Book:
         number: int,
         size: int,
         make: Callable[[Row], T],
-        order: Any = None,
+        order: list[Any] | None = None,
     ) -> Page[T]:
         """Return one page of `table`. Raises CaseError for a page number or size that cannot be."""
         if number < 1 or not 1 <= size <= MOST_ON_PAGE:
             raise CaseError("bad_value", "page")
+        by = [*(order or [table.c.updated_at.desc()]), table.c.reference.desc()]
+        chosen = select(table.c.reference).where(*conditions).order_by(*by)
         columns = [c for c in table.c if c.name not in ("pdf", "docx", "photo")]
-        rows: Select = select(*columns).where(*conditions)
-        rows = rows.order_by(order if order is not None else table.c.updated_at.desc(), table.c.reference)
         with self.reading() as connection:
             total = connection.execute(
                 select(func.count()).select_from(table).where(*conditions)
             ).scalar_one()
-            found = connection.execute(rows.limit(size).offset((number - 1) * size)).all()
+            # Numbers first, cases after: what is passed over is never read.
+            numbers = connection.execute(chosen.limit(size).offset((number - 1) * size)).scalars().all()
+            found = connection.execute(
+                select(*columns).where(table.c.reference.in_(numbers)).order_by(*by)
+            ).all()
         return Page([make(row) for row in found], total, number, size)
 
     def close(self) -> None:

@@ -169,7 +169,7 @@ class Verifications:
         conditions = self._book.conditions(table, wanted)
         if wanted.overdue_at:
             conditions += [table.c.state == "open", table.c.due_at < wanted.overdue_at]
-        return self._book.page(table, conditions, number, size, self._listed, table.c.due_at)
+        return self._book.page(table, conditions, number, size, self._listed, [table.c.due_at])
 
     def read(self, reference: str, staff: str) -> Verification:
         """Return a request to staff with its personal part; who read it is audited. Raises CaseError: unknown_reference."""

@@ -52,10 +52,13 @@ def upgrade() -> None:
         sa.Column("closed_at", sa.DateTime(), nullable=True),
         sa.PrimaryKeyConstraint("reference"),
     )
-    op.create_index("ix_callbacks_listing", "callbacks", ["state", "updated_at"], unique=False)
     op.create_index(op.f("ix_callbacks_owner"), "callbacks", ["owner"], unique=False)
-    op.create_index("ix_callbacks_region", "callbacks", ["region", "updated_at"], unique=False)
-    op.create_index("ix_callbacks_updated_at", "callbacks", ["updated_at"], unique=False)
+    op.create_index(
+        "ix_callbacks_state", "callbacks", ["state", "region", "updated_at", "reference"], unique=False
+    )
+    op.create_index(
+        "ix_callbacks_updated_at", "callbacks", ["updated_at", "region", "reference"], unique=False
+    )
     op.create_table(
         "credit_records",
         sa.Column("reference", sa.String(length=32), nullable=False),
@@ -75,10 +78,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("reference"),
     )
     op.create_index(op.f("ix_credit_records_id_hash"), "credit_records", ["id_hash"], unique=False)
-    op.create_index("ix_credit_records_listing", "credit_records", ["state", "updated_at"], unique=False)
     op.create_index(op.f("ix_credit_records_owner"), "credit_records", ["owner"], unique=False)
-    op.create_index("ix_credit_records_region", "credit_records", ["region", "updated_at"], unique=False)
-    op.create_index("ix_credit_records_updated_at", "credit_records", ["updated_at"], unique=False)
+    op.create_index(
+        "ix_credit_records_state",
+        "credit_records",
+        ["state", "region", "updated_at", "reference"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_credit_records_updated_at", "credit_records", ["updated_at", "region", "reference"], unique=False
+    )
     op.create_table(
         "demand_reports",
         sa.Column("reference", sa.String(length=32), nullable=False),
@@ -109,11 +118,17 @@ def upgrade() -> None:
     )
     op.create_index("ix_demand_reports_created_at", "demand_reports", ["created_at"], unique=False)
     op.create_index(op.f("ix_demand_reports_joined_to"), "demand_reports", ["joined_to"], unique=False)
-    op.create_index("ix_demand_reports_listing", "demand_reports", ["state", "updated_at"], unique=False)
     op.create_index(op.f("ix_demand_reports_owner"), "demand_reports", ["owner"], unique=False)
-    op.create_index("ix_demand_reports_region", "demand_reports", ["region", "updated_at"], unique=False)
     op.create_index(op.f("ix_demand_reports_sameness"), "demand_reports", ["sameness"], unique=False)
-    op.create_index("ix_demand_reports_updated_at", "demand_reports", ["updated_at"], unique=False)
+    op.create_index(
+        "ix_demand_reports_state",
+        "demand_reports",
+        ["state", "region", "updated_at", "reference"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_demand_reports_updated_at", "demand_reports", ["updated_at", "region", "reference"], unique=False
+    )
     op.create_table(
         "feedback",
         sa.Column("reference", sa.String(length=32), nullable=False),
@@ -129,10 +144,11 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(length=24), nullable=False),
         sa.PrimaryKeyConstraint("reference"),
     )
-    op.create_index("ix_feedback_listing", "feedback", ["state", "updated_at"], unique=False)
     op.create_index(op.f("ix_feedback_owner"), "feedback", ["owner"], unique=False)
-    op.create_index("ix_feedback_region", "feedback", ["region", "updated_at"], unique=False)
-    op.create_index("ix_feedback_updated_at", "feedback", ["updated_at"], unique=False)
+    op.create_index(
+        "ix_feedback_state", "feedback", ["state", "region", "updated_at", "reference"], unique=False
+    )
+    op.create_index("ix_feedback_updated_at", "feedback", ["updated_at", "region", "reference"], unique=False)
     op.create_table(
         "pledges",
         sa.Column("reference", sa.String(length=32), nullable=False),
@@ -155,10 +171,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("reference"),
     )
     op.create_index(op.f("ix_pledges_id_hash"), "pledges", ["id_hash"], unique=False)
-    op.create_index("ix_pledges_listing", "pledges", ["state", "updated_at"], unique=False)
     op.create_index(op.f("ix_pledges_owner"), "pledges", ["owner"], unique=False)
-    op.create_index("ix_pledges_region", "pledges", ["region", "updated_at"], unique=False)
-    op.create_index("ix_pledges_updated_at", "pledges", ["updated_at"], unique=False)
+    op.create_index(
+        "ix_pledges_state", "pledges", ["state", "region", "updated_at", "reference"], unique=False
+    )
+    op.create_index("ix_pledges_updated_at", "pledges", ["updated_at", "region", "reference"], unique=False)
     op.create_index(
         "ux_pledges_draft",
         "pledges",
@@ -203,10 +220,16 @@ def upgrade() -> None:
     )
     op.create_index("ix_verifications_due", "verifications", ["state", "due_at"], unique=False)
     op.create_index(op.f("ix_verifications_id_hash"), "verifications", ["id_hash"], unique=False)
-    op.create_index("ix_verifications_listing", "verifications", ["state", "updated_at"], unique=False)
     op.create_index(op.f("ix_verifications_owner"), "verifications", ["owner"], unique=False)
-    op.create_index("ix_verifications_region", "verifications", ["region", "updated_at"], unique=False)
-    op.create_index("ix_verifications_updated_at", "verifications", ["updated_at"], unique=False)
+    op.create_index(
+        "ix_verifications_state",
+        "verifications",
+        ["state", "region", "updated_at", "reference"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_verifications_updated_at", "verifications", ["updated_at", "region", "reference"], unique=False
+    )
     op.create_table(
         "letters",
         sa.Column("reference", sa.String(length=32), nullable=False),
