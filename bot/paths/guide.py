@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import logging
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.answer import Answer, Reply
 from bot.answering import candidate, verdict_reply, verdict_text
 from bot.casebook.casebook import Casebook, find_reference
 from bot.casebook.errors import CasebookError, CaseError
 from bot.casebook.pledges import Pledge
+from bot.casebook.store import utc_now
 from bot.words import say
 from proof_catalogue.requirement import Requirement
 from proof_catalogue.store import Catalogue
@@ -86,10 +89,14 @@ class Guide:
 
     def wake(self, talk: Talk) -> None:
         """Find the form that an earlier process left open: a citizen should not notice that it was killed meanwhile."""
-        draft = self.casebook.pledges.open_draft(talk.owner)
+        try:
+            draft = self.casebook.pledges.open_draft(talk.owner)
+        except (CasebookError, SQLAlchemyError) as error:
+            log.error("the casebook failed: %s", type(error).__name__)
+            return
         if draft is None or talk.form is not None:
             return
-        recent = datetime.now(timezone.utc) - draft.updated_at < _STILL_TALKING
+        recent = utc_now() - draft.updated_at < _STILL_TALKING
         talk.form = {
             "name": "pledge",
             "reference": draft.reference,
@@ -118,18 +125,17 @@ class Guide:
     def _guarded(self, talk: Talk, act: Any) -> Answer | None:
         try:
             made = act()
+            if made is not None and made.form is None and made.outcome != "form_done":
+                made.form = self.state(talk)
+            return made
         except CaseError as error:
             if error.code in ("unknown_reference", "wrong_state"):
                 talk.form = None  # ended elsewhere: on the page, by staff, or by its retention period
                 return Answer("smalltalk", [Reply(say("paths.form.ended"))])
             log.error("a case did not allow a step: %s", error.code)
-            return Answer("error", [Reply(say("paths.form.failed"))])
-        except CasebookError as error:
+        except (CasebookError, SQLAlchemyError) as error:
             log.error("the casebook failed: %s", type(error).__name__)
-            return Answer("error", [Reply(say("paths.form.failed"))])
-        if made is not None and made.form is None and made.outcome != "form_done":
-            made.form = self.state(talk)
-        return made
+        return Answer("error", [Reply(say("paths.form.failed"))])
 
     def state(self, talk: Talk, errors: tuple[str, ...] = ()) -> dict[str, Any] | None:
         """Return the wire contract's `form` of the open form, or None."""
@@ -296,23 +302,26 @@ class Guide:
         held = talk.open
         if held is None or "gate" in held or made.get("form"):
             return made
-        form = self._forms[held["name"]]
+        answer = self._guarded(talk, lambda: self._went_on(talk, made))
+        assert answer is not None
+        return {**made, **answer.wire()}
+
+    def _went_on(self, talk: Talk, made: dict[str, Any]) -> Answer:
+        assert talk.form
+        form = self._forms[talk.form["name"]]
         intent = made.get("intent") or {}
         sure = intent.get("confidence", 0.0) >= _SURE and made["outcome"] == "smalltalk"
-        answer: Answer | None = None
         if sure and intent.get("name") == "stop":
-            answer = self._guarded(talk, lambda: self._pause(talk))
-        elif (sure and intent.get("name") in ("affirm", "deny")) or made["outcome"] in _NOTHING:
-            answer = self._guarded(talk, lambda: self._again(talk, form))
-        if answer is not None:
-            return {**made, **answer.wire()}
-        replies = made["replies"]
-        replies[-1]["text"] += "\n" + say(
+            return self._pause(talk)
+        if (sure and intent.get("name") in ("affirm", "deny")) or made["outcome"] in _NOTHING:
+            return self._again(talk, form)
+        answer = Answer.of(made)
+        answer.replies[-1].text += "\n" + say(
             "paths.form.go_on",
             form=say(f"paths.form.names.{form.name}"),
-            ask=self._short(form.name, held["asks"]),
+            ask=self._short(form.name, talk.form["asks"]),
         )
-        return {**made, "form": self.state(talk)}
+        return answer
 
     def _short(self, name: str, field: str) -> str:
         if name == "report":
