@@ -211,7 +211,9 @@ def mend_route(message: Message, context: Context) -> Route | None:
         return start_verification
     if intent in ("report_demand", *QUESTION_INTENTS) and _COMPLAINT.search(links.text):
         return report_demand
-    named = bool(links.proofs) or any(not m.term.generic for m in links.matters)
+    named = _names(message)
+    if intent == "ask_data_sharing" and context.row and not named:
+        return explain
     about_papers = named or links.says_paper
     follows = leans_on(context, links, intent, sure)
     if (
@@ -246,6 +248,11 @@ def mend_route(message: Message, context: Context) -> Route | None:
     if intent == "ask_legal_basis" and not named and not context.proof:
         return explain
     return None
+
+
+def _names(message: Message) -> bool:
+    """Return whether a message names a proof or a matter of its own."""
+    return bool(message.links.proofs) or any(not m.term.generic for m in message.links.matters)
 
 
 def _best_row(message: Message) -> float:
@@ -474,6 +481,23 @@ def explain(catalogue: Catalogue, message: Message, context: Context) -> tuple[A
     filled = fill(
         catalogue, message.links, context, message.intent, message.confidence, message.profile_region
     )
+    row = catalogue.rows.get(context.row or "")
+    if (
+        message.intent == "ask_data_sharing"
+        and row
+        and row.verdict_kind == "data_sharing"
+        and not _names(message)
+    ):
+        near = nearest_faq(catalogue, message, ("data_sharing",), FAQ_NEAR, filled.region)
+        shared = (
+            _policy(near)
+            if near
+            else Answer(
+                "answered", [verdict_reply(row, verdict_text(row))], [row.verdict()], [candidate(row)]
+            )
+        )
+        shared.task = {"do": "sharing", "requirement_id": row.id}
+        return shared, replace(context, rounds=0, offered=())
     topics = TOPICS.get(message.intent, ("definition",))
     least = 0.0 if message.confidence >= 0.5 else FAQ_NEAR
     faq = nearest_faq(catalogue, message, topics, least, filled.region)
@@ -559,7 +583,7 @@ def _meant(
     filled = fill(
         catalogue, message.links, context, message.intent, message.confidence, message.profile_region
     )
-    own = bool(message.links.proofs) or any(not m.term.generic for m in message.links.matters)
+    own = _names(message)
     if not own and context.row in catalogue.rows:
         return catalogue.rows[context.row], Decision("answer"), filled
     if not own:

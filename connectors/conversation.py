@@ -114,7 +114,7 @@ async def _answer(
                 if task is not None:
                     begun = await asyncio.to_thread(guide.begin, talk, task, clean(message), Answer.of(made))
                     made = {**made, **begun.wire()}
-        return await asyncio.to_thread(guide.after, talk, made)
+        return await asyncio.to_thread(guide.after, talk, made, clean(message))
     finally:
         session.form = talk.form
 

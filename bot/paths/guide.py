@@ -57,9 +57,14 @@ _DELETE = re.compile(r"(?:删除|删掉|销毁).{0,10}承诺|承诺书?.{0,10}(?
 _PROGRESS = re.compile(
     r"到哪(?:里|儿|一步)?|进度|进展|办得?怎么样|怎么样了|有(?:没有)?(?:结果|消息|回音|答复)|(?:结果|出来|办好|核好|查好|处理好)了?(?:没有?|吗|么|伐)|什么状态|查(?:一?下|询)?(?:状态|编号)|催"
 )
+_WHY_ASKED = re.compile(
+    r"(?:为什么|为啥|凭什么|凭啥|干嘛|干什么|干啥|做什么用|有什么用|一定要|必须).{0,10}(?:身份证|证件|号码|姓名|名字|电话|地址|单位)|"
+    r"(?:身份证|证件|号码|姓名|名字|电话).{0,8}(?:干嘛|干什么|干啥|做什么|有什么用|安全|泄露|泄漏)|(?:信息|数据|隐私|个人).{0,8}(?:安全|泄露|泄漏|保密|给谁)|会不会泄"
+)
 _MINE = re.compile(r"我的|我(?:提交|登记|申请|填|报|发)的?|刚才的?|上次的?|昨天的?|那[个份]")
 # Intents with which Rasa answers what may have been meant for the form.
 _SURE = 0.6
+_GUESS = 0.5
 _STILL_TALKING = timedelta(hours=2)
 _PAYLOADS = {"form", "pledge", "verification", "sharing", "report", "satisfied"}
 # Outcomes of Rasa's that say no more than that it could not make anything of a message.
@@ -176,6 +181,8 @@ class Guide:
         if GUARDIAN.search(clean(text)) and not asks(text) and held["name"] == "pledge":
             talk.form = {**held, "gate": "ward"}
             return Answer("form", [Reply(say("paths.pledge.ask.ward"))])
+        if _WHY_ASKED.search(clean(text)):
+            return self._ask(talk, form, [say("paths.form.why_asked")])
         corrected = self._corrected(talk, form, text)
         if corrected is not None:
             return corrected
@@ -297,23 +304,26 @@ class Guide:
 
     # --- after Rasa
 
-    def after(self, talk: Talk, made: dict[str, Any]) -> dict[str, Any]:
+    def after(self, talk: Talk, made: dict[str, Any], text: str) -> dict[str, Any]:
         """Return Rasa's reply with the open form in it; what Rasa heard as yes, no or stop is the form's."""
         held = talk.open
         if held is None or "gate" in held or made.get("form"):
             return made
-        answer = self._guarded(talk, lambda: self._went_on(talk, made))
+        answer = self._guarded(talk, lambda: self._went_on(talk, made, text))
         assert answer is not None
         return {**made, **answer.wire()}
 
-    def _went_on(self, talk: Talk, made: dict[str, Any]) -> Answer:
+    def _went_on(self, talk: Talk, made: dict[str, Any], text: str) -> Answer:
         assert talk.form
         form = self._forms[talk.form["name"]]
         intent = made.get("intent") or {}
-        sure = intent.get("confidence", 0.0) >= _SURE and made["outcome"] == "smalltalk"
+        confidence = intent.get("confidence", 0.0)
+        sure = confidence >= _SURE and made["outcome"] == "smalltalk"
+        # A few words that Rasa made little of are rather a bad answer than a question.
+        guessed = confidence < _GUESS and 0 < len(text) <= 12 and not asks(text) and not made["degraded"]
         if sure and intent.get("name") == "stop":
             return self._pause(talk)
-        if (sure and intent.get("name") in ("affirm", "deny")) or made["outcome"] in _NOTHING:
+        if (sure and intent.get("name") in ("affirm", "deny")) or made["outcome"] in _NOTHING or guessed:
             return self._again(talk, form)
         answer = Answer.of(made)
         answer.replies[-1].text += "\n" + say(
