@@ -43,10 +43,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Tick:
-    """What one run of the clock job found: requests to remind their handlers of, and requests that became overdue."""
+    """What one run of the clock job did: requests to remind their handlers of, requests that became overdue, and
+    how many cases of each kind were erased because their time was over (once a day)."""
 
     reminded: list[Verification]
     escalated: list[Verification]
+    retired: dict[str, int]
 
 
 class Casebook:
@@ -66,8 +68,9 @@ class Casebook:
         return self._book.owner_of(session_id)
 
     def tick(self, now: datetime | None = None) -> Tick:
-        """Run the clock job: mark and return what is to be reminded of and what became overdue. Run it each minute."""
-        return Tick(*self.verifications.watch(now or self._book.now()))
+        """Run the clock job, each minute: mark what is to be reminded of and what became overdue; retention once a day."""
+        now = now or self._book.now()
+        return Tick(*self.verifications.watch(now), self.upkeep.retire_daily(now))
 
     def close(self) -> None:
         """Close all connections to the database."""

@@ -64,18 +64,20 @@ def rotate_key() -> None:
 
 @casebook.command()
 def tick() -> None:
-    """Mark verification requests to be reminded of, and overdue ones; run it each minute where no desk does."""
+    """Run the clock job as the web process does each minute: reminders, overdue requests, retention once a day."""
     with _open() as book:
         done = book.tick()
         for kind, found in (("reminder", done.reminded), ("overdue", done.escalated)):
             for one in found:
                 due = one.due_at.astimezone(CHINA).isoformat(timespec="minutes")
                 click.echo(f"{kind}: {one.reference} {one.region} {one.handler} due {due}")
+        for kind, count in done.retired.items():
+            click.echo(f"erased: {count} {kind}")
 
 
 @casebook.command()
 def retire() -> None:
-    """Erase what is older than bot/casebook/retention.yml allows; run it once a day."""
+    """Erase at once what is older than bot/casebook/retention.yml allows."""
     with _open() as book:
         done = book.upkeep.retire(datetime.now(CHINA))
     click.echo(", ".join(f"{count} {kind}" for kind, count in done.items()) or "nothing to erase")

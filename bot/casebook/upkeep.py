@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from sqlalchemy import Table, delete, select, update
+from sqlalchemy import Table, delete, insert, select, update
 from sqlalchemy.engine import Connection, Row
 
 from . import tables
 from .errors import CasebookError, CaseError
 from .pledges import Pledges, _marked
-from .store import CITIZEN, JOB, Book
+from .store import CHINA, CITIZEN, JOB, Book
 
 _BATCH = 200
 _OWNED = (tables.verifications, tables.demand_reports, tables.callbacks, tables.feedback)
@@ -51,6 +51,20 @@ class Upkeep:
         self._pledges = pledges
 
     # --- retention
+
+    def retire_daily(self, now: datetime) -> dict[str, int]:
+        """Run `retire` unless it has run today, China's time, in whichever process; return what it returned."""
+        book, today = tables.book, now.astimezone(CHINA).date().isoformat().encode()
+        with self._book.writing() as connection:
+            self._book.hold(connection, book.name)
+            done = connection.execute(select(book.c.value).where(book.c.name == "retired_on")).scalar()
+            if done == today:
+                return {}
+            if done is None:
+                connection.execute(insert(book).values(name="retired_on", value=today))
+            else:
+                connection.execute(update(book).where(book.c.name == "retired_on").values(value=today))
+        return self.retire(now)
 
     def retire(self, now: datetime) -> dict[str, int]:
         """Erase what is older than retention.yml allows; return how many cases of each kind were erased."""

@@ -169,3 +169,14 @@ def test_a_person_is_named_by_one_thing(local, whom):
     for call in (local.upkeep.export_person, local.upkeep.delete_person):
         with pytest.raises(CaseError, match="bad_value"):
             call(**whom)
+
+
+def test_the_clock_job_runs_retention_once_a_day(casebook, clock):
+    draft = filled(casebook)
+    clock.move(days=31)
+    assert casebook.tick().retired == {"pledges": 1}
+    assert casebook.pledges.get(draft.reference).state == "abandoned"
+    late = filled(casebook)
+    assert casebook.tick(clock.at).retired == {} and casebook.pledges.get(late.reference).state == "draft"
+    clock.move(days=31)
+    assert casebook.tick().retired == {"pledges": 1} and casebook.tick().retired == {}
