@@ -120,9 +120,9 @@ def test_children_run_without_telemetry_and_without_debug_logs(monkeypatch):
 
 
 def test_only_the_web_process_gets_the_casebooks_secrets(monkeypatch, tmp_path):
+    settings = dataclasses.replace(read_settings(), data=tmp_path)
     for name in models.SECRETS:
         monkeypatch.setenv(name, "https://a.secret.example")
-    settings = dataclasses.replace(read_settings(), data=tmp_path)
     environments = {c.name: c.environment for c in processes.children(settings, tmp_path / "model")}
     assert all(environments["web"][name] == "https://a.secret.example" for name in models.SECRETS)
     for other in ("rasa", "action server"):
