@@ -12,6 +12,8 @@ import click
 
 from proof_catalogue.errors import CatalogueError
 
+from .casebook.command import casebook
+from .casebook.errors import CasebookError
 from .catalogue_command import catalogue, faq
 from .settings import ROOT, VERSION, SettingsError, read_settings
 
@@ -24,6 +26,7 @@ def cli() -> None:
 
 cli.add_command(catalogue)
 cli.add_command(faq)
+cli.add_command(casebook)
 
 
 @cli.command()
@@ -124,7 +127,7 @@ def main() -> None:
 
     try:
         cli(standalone_mode=True)
-    except (CatalogueError, SettingsError, StartError) as error:
+    except (CatalogueError, CasebookError, SettingsError, StartError) as error:
         sys.exit(f"mianzheng: {error}")
     except OSError as error:
         sys.exit(f"mianzheng: {error.filename or 'the system'}: {error.strerror or error}")

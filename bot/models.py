@@ -13,6 +13,18 @@ from proof_catalogue.store import DATA, Catalogue
 
 from .settings import ROOT, Settings
 
+# What only the web process and the command need; a process that reads citizens' messages gets none of it.
+SECRETS = tuple(
+    f"MIANZHENG_{name}"
+    for name in (
+        "CASEBOOK_KEY",
+        "CASEBOOK_URL",
+        "CREDIT_URL",
+        "CREDIT_SECRET",
+        "SHARED_DATA_URL",
+        "SHARED_DATA_SECRET",
+    )
+)
 TRAINING_INPUTS = ("config.yml", "domain.yml", "requirements.lock", "nlu", "nlu/data", "bot/dialogue")
 _QUIET = {
     "RASA_TELEMETRY_ENABLED": "false",
@@ -28,9 +40,9 @@ _QUIET = {
 
 
 def child_environment(settings: Settings) -> dict[str, str]:
-    """Return the environment that Rasa and the action server run in: no telemetry, no debug log."""
+    """Return the environment that Rasa and the action server run in: no telemetry, no debug log, no secrets."""
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name not in SECRETS},
         **_QUIET,
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "catalogue")]),
         "MIANZHENG_DATA": str(settings.data),

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from bot import models
+from bot import models, processes
 from bot.settings import ROOT, read_settings
 
 
@@ -117,6 +117,16 @@ def test_children_run_without_telemetry_and_without_debug_logs(monkeypatch):
     environment = models.child_environment(read_settings())
     assert environment["RASA_TELEMETRY_ENABLED"] == "false"
     assert environment["LOG_LEVEL"] != "DEBUG" and environment["LOG_LEVEL_LIBRARIES"] == "ERROR"
+
+
+def test_only_the_web_process_gets_the_casebooks_secrets(monkeypatch, tmp_path):
+    settings = dataclasses.replace(read_settings(), data=tmp_path)
+    for name in models.SECRETS:
+        monkeypatch.setenv(name, "https://a.secret.example")
+    environments = {c.name: c.environment for c in processes.children(settings, tmp_path / "model")}
+    assert all(environments["web"][name] == "https://a.secret.example" for name in models.SECRETS)
+    for other in ("rasa", "action server"):
+        assert not set(environments[other]) & set(models.SECRETS)
 
 
 def test_preparing_twice_says_and_does_nothing(here, catalogue, capsys):
