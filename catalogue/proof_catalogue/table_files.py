@@ -26,7 +26,8 @@ from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, Shee
 
 from .table_columns import heading_field, say, words
 
-SIZE_LIMIT = 50  # MiB of the file
+SIZE_LIMIT = 50  # MiB of a workbook or a CSV
+JSONL_LIMIT = 150  # MiB; each row names all its fields, so that 100,000 rows take about 85
 UNPACKED_LIMIT = 400 * 2**20  # bytes of a workbook's XML
 PART_LIMIT = 4 * 2**20  # bytes of any part that holds neither cells nor texts
 RATIO_LIMIT = 100  # bytes of XML from one packed byte, where there are more than 10 MiB of it
@@ -78,9 +79,12 @@ def opened(path: Path, notices: list[str]) -> Iterator[list[Sheet] | Records]:
     """
     try:
         size = path.stat().st_size
-        if size > SIZE_LIMIT * 2**20:
-            raise Refused(say("faults.too_big", size=size // 2**20, limit=SIZE_LIMIT))
-        content = path.read_bytes()
+        with path.open("rb") as handle:
+            limit = JSONL_LIMIT if handle.read(64).lstrip(b"\xef\xbb\xbf \r\n")[:1] == b"{" else SIZE_LIMIT
+            if size > limit * 2**20:
+                raise Refused(say("faults.too_big", size=size // 2**20, limit=limit))
+            handle.seek(0)
+            content = handle.read()
     except OSError as error:
         raise Refused(say("faults.unreadable", reason=error.strerror or type(error).__name__)) from None
     if content.startswith(b"PK"):
@@ -152,7 +156,7 @@ def _records(text: str) -> Records:
 
     def rows() -> Iterator[tuple[int, dict[str, Any]]]:
         count = 0
-        for number, line in enumerate(text.split("\n"), 1):
+        for number, line in enumerate(_lines(text), 1):
             if not line.strip():
                 continue
             try:
@@ -169,6 +173,15 @@ def _records(text: str) -> Records:
             yield number, made
 
     return Records(rows(), text.count("\n") + 1)
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Yield the lines of `text` one by one; a list of them all would take as much memory again."""
+    start = 0
+    while (end := text.find("\n", start)) >= 0:
+        yield text[start:end]
+        start = end + 1
+    yield text[start:]
 
 
 def _check_rows(count: int) -> None:

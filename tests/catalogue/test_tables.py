@@ -764,6 +764,9 @@ def test_a_file_over_the_limit_is_not_read(tmp_path):
     with path.open("wb") as handle:
         handle.truncate(200 * 2**20)
     assert faults(path) == ["文件太大：200 MB，最多 50 MB。请拆成几个文件。"]
+    with path.open("r+b") as handle:
+        handle.write(b"\xef\xbb\xbf{}")
+    assert faults(path) == ["文件太大：200 MB，最多 150 MB。请拆成几个文件。"]
 
 
 def test_quotes_that_do_not_pair(tmp_path):
