@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 RUN := .venv/bin
-.PHONY: help setup dev run train test check format lint types data validate shell evaluate lock browser clean
+.PHONY: help setup dev run train test check format lint types data validate shell evaluate lock browser tools clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,10 +22,13 @@ train: setup ## train the model if its inputs have changed
 browser: ## install Chromium and a Chinese font for the page tests, where missing
 	@tests/install_browser.sh
 
-test: dev browser ## all tests: units, the real stack, the page in Chromium, a fresh clone
+tools: ## install PostgreSQL and PDF tools for the casebook's tests, where missing
+	@tests/install_tools.sh
+
+test: dev browser tools ## all tests: units, the real stack, the page in Chromium, a fresh clone
 	@$(RUN)/pytest
 
-check: dev browser format lint types data validate test ## what CI runs
+check: dev browser tools format lint types data validate test ## what CI runs
 
 format: ## fail where the code is not formatted (ruff format to mend)
 	@$(RUN)/ruff format --check bot nlu actions catalogue connectors tests benchmarks
@@ -45,7 +48,7 @@ validate: ## Rasa's own check of domain, rules and training data
 shell: train ## talk to the model in this terminal
 	@$(RUN)/mianzheng shell
 
-evaluate: setup ## run the evaluation sets through a system that is already running
+evaluate: setup ## run the evaluation sets through a system that is already running; writes a report
 	@$(RUN)/mianzheng evaluate
 
 lock: ## renew the lock files from pyproject.toml

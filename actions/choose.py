@@ -28,4 +28,4 @@ class Choose(Action):
             answer, context = answering.choose(catalogue, row_id, context)
         else:
             answer, context = answering.choose_none(catalogue, context)
-        return utter(dispatcher, tracker, answer, context)
+        return utter(dispatcher, tracker, catalogue, answer, context)

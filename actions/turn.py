@@ -12,6 +12,7 @@ from bot.answer import Answer
 from bot.answering import Message, Route, mend_route
 from bot.context import Context
 from proof_catalogue.linker import Links, read_links
+from proof_catalogue.meaning import Nearness
 from proof_catalogue.store import Catalogue, open_default
 
 
@@ -21,7 +22,7 @@ def read_message(tracker: Tracker, catalogue: Catalogue) -> Message:
     understood = latest.get("catalogue") or {}
     text = latest.get("text") or ""
     links = (
-        read_links(understood["links"], catalogue.term, catalogue.regions)
+        read_links(understood["links"], catalogue.term, catalogue.rows, catalogue.regions)
         if understood.get("links")
         else Links(text)
     )
@@ -33,7 +34,7 @@ def read_message(tracker: Tracker, catalogue: Catalogue) -> Message:
         intent=intent.get("name") or "",
         confidence=float(intent.get("confidence") or 0.0),
         links=links,
-        near=understood.get("near") or {},
+        near=Nearness(lambda: catalogue.near(links.text)),
         profile_region=region if region in catalogue.regions else None,
     )
 
@@ -44,7 +45,9 @@ def read_context(tracker: Tracker) -> Context:
     return Context.of(held if held is not None else tracker.get_slot("conversation"))
 
 
-def utter(dispatcher: CollectingDispatcher, tracker: Tracker, answer: Answer, context: Context) -> list[Any]:
+def utter(
+    dispatcher: CollectingDispatcher, tracker: Tracker, catalogue: Catalogue, answer: Answer, context: Context
+) -> list[Any]:
     """Send `answer` to the connector and return the events that keep `context`."""
     intent = tracker.latest_message.get("intent") or {}
     if tracker.get_latest_input_channel() == "cmdline":  # rasa shell: words to read before the data
@@ -52,6 +55,7 @@ def utter(dispatcher: CollectingDispatcher, tracker: Tracker, answer: Answer, co
     dispatcher.utter_message(
         json_message={
             **answer.wire(),
+            "edition": catalogue.meta["edition"],
             "intent": {
                 "name": intent.get("name") or "",
                 "confidence": round(float(intent.get("confidence") or 0.0), 4),
@@ -83,4 +87,4 @@ class CitizenTurn:
         message, context = read_message(tracker, catalogue), read_context(tracker)
         route = mend_route(message, context) or type(self).route
         answer, context = route(catalogue, message, context)
-        return utter(dispatcher, tracker, answer, context)
+        return utter(dispatcher, tracker, catalogue, answer, context)

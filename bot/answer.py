@@ -42,6 +42,14 @@ class Answer:
     verdicts: list[dict[str, Any]] = field(default_factory=list)
     candidates: list[dict[str, Any]] = field(default_factory=list)
     form: dict[str, Any] | None = None
+    task: dict[str, Any] | None = None  # what the connector is to begin in the casebook; never on the wire
+
+    @classmethod
+    def of(cls, wire: dict[str, Any]) -> Answer:
+        """Return the answer that `wire` was made of."""
+        verdicts = wire.get("verdicts") or ([wire["verdict"]] if wire["verdict"] else [])
+        replies = [Reply(**reply) for reply in wire["replies"]]
+        return cls(wire["outcome"], replies, verdicts, wire["candidates"], wire["form"])
 
     def wire(self) -> dict[str, Any]:
         """Return the reply's fields of the wire contract that depend on the answer alone."""
@@ -53,6 +61,8 @@ class Answer:
             "candidates": self.candidates,
             "form": self.form,
         }
+        if self.task:
+            made["task"] = self.task
         if len(self.verdicts) > 1:
             made["verdicts"] = self.verdicts
         return made

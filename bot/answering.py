@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 from proof_catalogue.decide import CHOICES, Case, Decision, Question, decide
@@ -15,12 +16,12 @@ from proof_catalogue.store import Catalogue
 
 from .answer import Answer, Reply
 from .context import Context, Filled, fill, leans_on, worded_as_follow_up
+from .paths.form import asks, is_stand_in
 from .words import say
 
 # Which FAQ topics an intent asks about; the nearest FAQ of these topics answers.
 TOPICS = {
     "ask_pledge": ("pledge", "credit"),
-    "start_pledge": ("pledge",),
     "ask_data_sharing": ("data_sharing",),
     "ask_verification": ("verification",),
     "ask_false_pledge": ("false_pledge", "credit"),
@@ -52,10 +53,25 @@ class Message:
     intent: str
     confidence: float
     links: Links
-    near: dict[str, float] = field(default_factory=dict)
+    near: Mapping[str, float] = field(default_factory=dict)
     profile_region: str | None = None
 
 
+# A pledge, a verification or a report is wanted now, not asked about: 我想用承诺代替, 帮我发起核查, 帮我登记举报.
+_START_PLEDGE = re.compile(
+    r"^(?:好的?|那就?|行|嗯|就)*[,，]?(?:我|就|现在|马上)?(?:开始|办理?|走|填写?|签|写|做|选)?(?:一?[份个])?(?:告知)?承诺(?:书|吧|了|办理|方式)*$|"
+    r"(?:我|那|就|咱)(?:想|要|愿意|愿|选择?|来|还是|就|也)*(?:用|以|走|办|签|填|写|做|选)?(?:一?[份个])?(?:告知)?承诺(?:书|的方式|方式|制)?(?:来)?(?:代替|替代|办|吧|了|$)|"
+    r"(?:帮我|给我|替我)(?:办|弄|填|开始|写|签|走)?(?:一?[份个])?(?:告知)?承诺(?:书|吧|$)|承诺.{0,6}(?:帮我|给我)(?:办|弄|填|开始|写)"
+)
+_START_VERIFICATION = re.compile(
+    r"(?:帮我|请|我要|我想|给我|替我|那就?)(?:发起|申请|提交|开始|办|登记|走|做|去|提)?(?:一?[个下份次])?(?:部门)?(?:核查|协查|核实)|^(?:发起|申请|开始)(?:一?[个下])?(?:部门)?(?:核查|协查)"
+)
+_START_REPORT = re.compile(
+    r"登记.{0,4}(?:举报|投诉)|填.{0,6}(?:举报|投诉)|(?:开始|在线|这里|现在)(?:举报|投诉)|帮我(?:举报|投诉|反映)"
+)
+_I_REPORT = re.compile(
+    r"我(?:要|想|得|必须|来)?(?:去)?(?:举报|投诉|反映|告|曝光)|(?:要|想)(?:举报|投诉)(?:他|你|她|这|那|村|社区|银行)|jubao"
+)
 _COMPLAINT = re.compile(r"投诉|举报|反映(?!情况)|曝光|管不管|谁来管|告他们|乱要证明|乱收证明")
 
 Route = Callable[[Catalogue, Message, Context], tuple[Answer, Context]]
@@ -104,6 +120,22 @@ def verdict_text(row: Requirement, wants: str = "ask_need_proof") -> str:
     if caution:
         lines.append(say("caution", caution=caution))
     return "\n".join(lines)
+
+
+def path_buttons(row: Requirement) -> list[dict[str, str]]:
+    """Return the button that leads down the path of `row`, if the path is one that can be taken here."""
+    if row.verdict_kind == "pledge":
+        return [{"title": say("paths.pledge.button"), "payload": f"pledge:{row.id}"}]
+    if row.verdict_kind == "verification":
+        return [{"title": say("paths.verification.button"), "payload": f"verification:{row.id}"}]
+    if row.verdict_kind == "data_sharing":
+        return [{"title": say("paths.sharing.button"), "payload": f"sharing:{row.id}"}]
+    return []
+
+
+def verdict_reply(row: Requirement, text: str) -> Reply:
+    """Return the bubble of one verdict: its words, its card and the way on."""
+    return Reply(text, path_buttons(row), card=row.verdict())
 
 
 def short_line(row: Requirement) -> str:
@@ -169,9 +201,20 @@ def mend_route(message: Message, context: Context) -> Route | None:
             return lambda catalogue, _message, context: choose(catalogue, row_id, context)
         if says_none(message.text):
             return lambda catalogue, _message, context: choose_none(catalogue, context)
+    starts = not asks(message.text)
+    if _START_PLEDGE.search(message.text) and (
+        starts or re.search(r"(?:帮我|给我)(?:办|弄|填)", message.text)
+    ):
+        return start_pledge
+    if starts and is_stand_in(message.text) and "承诺" in message.text:
+        return start_pledge
+    if starts and _START_VERIFICATION.search(message.text):
+        return start_verification
     if intent in ("report_demand", *QUESTION_INTENTS) and _COMPLAINT.search(links.text):
         return report_demand
-    named = bool(links.proofs) or any(not m.term.generic for m in links.matters)
+    named = _names(message)
+    if intent == "ask_data_sharing" and context.row and not named:
+        return explain
     about_papers = named or links.says_paper
     follows = leans_on(context, links, intent, sure)
     if (
@@ -206,6 +249,11 @@ def mend_route(message: Message, context: Context) -> Route | None:
     if intent == "ask_legal_basis" and not named and not context.proof:
         return explain
     return None
+
+
+def _names(message: Message) -> bool:
+    """Return whether a message names a proof or a matter of its own."""
+    return bool(message.links.proofs) or any(not m.term.generic for m in message.links.matters)
 
 
 def _best_row(message: Message) -> float:
@@ -280,7 +328,8 @@ def _spoken(
             texts[0] += "\n" + say("generic_matter", matter=matter, proof=decision.proof.name)
         if len(texts) > 1:
             texts[0] = say("two") + "\n" + texts[0]
-        replies = [Reply(t, card=r.verdict()) for t, r in zip(texts, rows, strict=True)]
+        replies = [verdict_reply(r, t) for t, r in zip(texts, rows, strict=True)]
+        after = replace(after, row=rows[0].id)
         return Answer(
             "answered", replies, verdicts=[r.verdict() for r in rows], candidates=[candidate(r) for r in rows]
         ), after
@@ -370,7 +419,20 @@ def _not_listed(catalogue: Catalogue, decision: Decision, filled: Filled) -> Ans
     region = catalogue.regions.get(filled.region or catalogue.regions.home)
     if decision.elsewhere:
         first += say("not_listed.elsewhere", places="、".join(decision.elsewhere), region=region.name)
-    lines = [first, say("not_listed.tail"), say("not_listed.region", region=region.name)]
+    lines = [first]
+    for row in decision.dated[:1]:
+        late = bool(row.valid_from) and row.valid_from > date.today().isoformat()
+        lines.append(
+            say(
+                "not_listed.not_yet" if late else "not_listed.no_longer",
+                proof=row.short_proof,
+                matter=row.matter,
+                day=row.valid_from if late else row.valid_until,
+            )
+        )
+    if decision.complete:
+        lines.append(say("not_listed.complete", region=region.name))
+    lines += [say("not_listed.tail"), say("not_listed.region", region=region.name)]
     if decision.rows:
         lines.append(say("not_listed.related"))
         lines += [short_line(r) for r in decision.rows]
@@ -403,7 +465,12 @@ def nearest_faq(
     best: tuple[float, Faq] | None = None
     for key, nearness in message.near.items():
         faq = catalogue.faqs.get(key)
-        if faq is None or (topics is not None and faq.topic not in topics) or nearness < least:
+        if (
+            faq is None
+            or not faq.in_force(date.today())
+            or (topics is not None and faq.topic not in topics)
+            or nearness < least
+        ):
             continue
         cities = [r.code for r, _, _ in catalogue.regions.find(faq.question) if r.level in ("city", "county")]
         if cities and not set(cities) & set(chain):
@@ -433,6 +500,23 @@ def explain(catalogue: Catalogue, message: Message, context: Context) -> tuple[A
     filled = fill(
         catalogue, message.links, context, message.intent, message.confidence, message.profile_region
     )
+    row = catalogue.rows.get(context.row or "")
+    if (
+        message.intent == "ask_data_sharing"
+        and row
+        and row.verdict_kind == "data_sharing"
+        and not _names(message)
+    ):
+        near = nearest_faq(catalogue, message, ("data_sharing",), FAQ_NEAR, filled.region)
+        shared = (
+            _policy(near)
+            if near
+            else Answer(
+                "answered", [verdict_reply(row, verdict_text(row))], [row.verdict()], [candidate(row)]
+            )
+        )
+        shared.task = {"do": "sharing", "requirement_id": row.id}
+        return shared, replace(context, rounds=0, offered=())
     topics = TOPICS.get(message.intent, ("definition",))
     least = 0.0 if message.confidence >= 0.5 else FAQ_NEAR
     faq = nearest_faq(catalogue, message, topics, least, filled.region)
@@ -442,20 +526,15 @@ def explain(catalogue: Catalogue, message: Message, context: Context) -> tuple[A
         rows = [r for r in decision.rows if filled.links.proofs or message.near.get(r.id, 0) >= FAQ_NEAR]
         if decision.kind == "answer":
             row = decision.rows[0]
-            extra = []
-            if message.intent in ("ask_pledge", "start_pledge"):
-                extra.append(
-                    say("policy.pledge_start")
-                    if row.verdict_kind == "pledge"
-                    else say("pledge_no", proof=row.short_proof)
-                )
-            text = "\n".join([verdict_text(row), *extra])
-            return Answer(
-                "answered",
-                [Reply(text, card=row.verdict())],
-                verdicts=[row.verdict()],
-                candidates=[candidate(row)],
-            ), _after(context, filled, decision)
+            text = verdict_text(row)
+            if message.intent == "ask_pledge" and row.verdict_kind != "pledge":
+                text += "\n" + say("pledge_no", proof=row.short_proof)
+            answer = Answer(
+                "answered", [verdict_reply(row, text)], verdicts=[row.verdict()], candidates=[candidate(row)]
+            )
+            if message.intent == "ask_data_sharing" and row.verdict_kind == "data_sharing":
+                answer.task = {"do": "sharing", "requirement_id": row.id}
+            return answer, replace(_after(context, filled, decision), row=row.id)
         if (
             rows
             and decision.kind.startswith("ask_")
@@ -463,15 +542,14 @@ def explain(catalogue: Catalogue, message: Message, context: Context) -> tuple[A
             and _best_row(message) > _best_faq(message)
         ):
             return _spoken(catalogue, message, context, filled, decision, "ask_need_proof")
-        if rows and message.intent != "start_pledge" and faq and _best_row(message) > _best_faq(message):
+        if rows and faq and _best_row(message) > _best_faq(message):
             answer = _policy(faq, [say("policy.related_row", line=short_line(rows[0]))])
             answer.candidates = [candidate(r) for r in rows[:4]]
             answer.replies[0].buttons = [_button(r) for r in rows[:4]]
             return answer, replace(_after(context, filled, decision), rounds=0)
     if faq is None:
         return answer_question(catalogue, replace(message, intent="ask_need_proof"), context)
-    extra = [say("policy.pledge_start")] if message.intent == "start_pledge" else []
-    return _policy(faq, extra), replace(context, region=filled.region, rounds=0, offered=(), topic=faq.topic)
+    return _policy(faq), replace(context, region=filled.region, rounds=0, offered=(), topic=faq.topic)
 
 
 def report_demand(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context]:
@@ -487,14 +565,95 @@ def report_demand(catalogue: Catalogue, message: Message, context: Context) -> t
         # What the catalogue says of the demand comes first; then how to complain.
         answer, after = _spoken(catalogue, message, context, filled, decision, "ask_need_proof")
         answer.replies[-1].text += "\n" + say("report.head") + say("report.how")
-        return answer, after
+        return _reporting(answer, message, filled), after
     lines = [say("report.unlisted")] if filled.links.proofs else []
     lines += [say("report.head"), say("report.how"), say("report.basis")]
     offered = list(decision.rows[:4])
     reply = Reply("\n".join(lines), [_button(r) for r in offered] + [_human()])
-    return Answer("answered_policy", [reply], candidates=[candidate(r) for r in offered]), replace(
-        _after(context, filled, decision), rounds=0
+    answer = Answer("answered_policy", [reply], candidates=[candidate(r) for r in offered])
+    after = replace(_after(context, filled, decision), rounds=0, row=context.row)
+    return _reporting(answer, message, filled), after
+
+
+def _reporting(answer: Answer, message: Message, filled: Filled) -> Answer:
+    """Return `answer` with the way to file a report here: begun at once where that was asked, offered with a button else."""
+    row = answer.verdicts[0]["requirement_id"] if answer.verdicts else ""
+    matter = next((m.term.name for m in filled.links.matters if not m.term.generic), "")
+    proof = filled.links.proofs[0].term.name if filled.links.proofs else ""
+    wanted = not asks(message.text)
+    if wanted and (_START_REPORT.search(message.text) or _I_REPORT.search(message.text)):
+        aside = not _START_REPORT.search(message.text)
+        answer.task = {
+            "do": "report",
+            "requirement_id": row,
+            "proof": proof,
+            "matter": matter,
+            "aside": aside,
+        }
+    else:
+        answer.replies[-1].buttons.append({"title": say("paths.report.button"), "payload": f"report:{row}"})
+    return answer
+
+
+def _meant(
+    catalogue: Catalogue, message: Message, context: Context
+) -> tuple[Requirement | None, Decision, Filled]:
+    """Return the requirement that a path is wanted for: what the message names, else what was answered last."""
+    filled = fill(
+        catalogue, message.links, context, message.intent, message.confidence, message.profile_region
     )
+    own = _names(message)
+    if not own and context.row is not None and context.row in catalogue.rows:
+        return catalogue.rows[context.row], Decision("answer"), filled
+    if not own:
+        return None, Decision("unknown"), filled
+    decision = decide(catalogue, Question(filled.links, filled.region, "ask_need_proof", message.near))
+    return (decision.rows[0] if decision.kind == "answer" else None), decision, filled
+
+
+def _start(catalogue: Catalogue, message: Message, context: Context, kind: str) -> tuple[Answer, Context]:
+    """Begin the path `kind` of the requirement that is meant; where that is not clear, ask with real rows that offer it."""
+    row, decision, filled = _meant(catalogue, message, context)
+    if row is not None:
+        # Without a connector there is no casebook, and these words are all there is (rasa shell).
+        answer = Answer(
+            "answered_policy",
+            [Reply(say("paths.pledge.elsewhere" if kind == "pledge" else "paths.verification.elsewhere"))],
+        )
+        answer.task = {"do": kind, "requirement_id": row.id}
+        return answer, replace(
+            _named(catalogue, row, context), region=filled.region or context.region, row=row.id
+        )
+    if decision.kind not in ("unknown", "not_listed"):
+        rows = [r for r in decision.rows if r.verdict_kind == kind]
+        if not rows:
+            return _spoken(catalogue, message, context, filled, decision, "ask_need_proof")
+    else:
+        chain = catalogue.regions.chain(filled.region)
+        offered = [r for r in catalogue.rows.values() if r.verdict_kind == kind and r.region_code in chain]
+        rows = sorted(offered, key=lambda r: chain.index(r.region_code))
+    buttons = [{**_button(r), "payload": f"{kind}:{r.id}"} for r in rows[:CHOICES]]
+    head = say("paths.pledge.which" if kind == "pledge" else "paths.verification.which")
+    if decision.kind == "not_listed":
+        head = _not_listed(catalogue, decision, filled).replies[0].text + "\n" + head
+    lines = [head, *(f"{n}. {b['title']}" for n, b in enumerate(buttons, 1))]
+    outcome = "not_listed" if decision.kind == "not_listed" else "clarification"
+    answer = Answer(
+        outcome, [Reply("\n".join(lines), buttons)], candidates=[candidate(r) for r in rows[:CHOICES]]
+    )
+    return answer, replace(
+        context, region=filled.region, offered=tuple(r.id for r in rows[:CHOICES]), rounds=0
+    )
+
+
+def start_pledge(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context]:
+    """A pledge is wanted now."""
+    return _start(catalogue, message, context, "pledge")
+
+
+def start_verification(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context]:
+    """A verification by the departments is wanted now."""
+    return _start(catalogue, message, context, "verification")
 
 
 def hand_off(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context]:
@@ -530,7 +689,7 @@ def choose(catalogue: Catalogue, row_id: str, context: Context) -> tuple[Answer,
     after = _named(catalogue, row, context)
     return Answer(
         "answered",
-        [Reply(verdict_text(row), card=row.verdict())],
+        [verdict_reply(row, verdict_text(row))],
         verdicts=[row.verdict()],
         candidates=[candidate(row)],
     ), after
@@ -546,7 +705,7 @@ def _named(catalogue: Catalogue, row: Requirement, context: Context) -> Context:
     matter = next((t.name for t in terms if t.kind == "matter" and not t.generic), None)
     level = catalogue.regions.get(row.region_code).level
     region = row.region_code if level in ("city", "county") else context.region
-    return Context(proof=proof, matter=matter, region=region, topic="question")
+    return Context(proof=proof, matter=matter, region=region, topic="question", row=row.id)
 
 
 def choose_none(catalogue: Catalogue, context: Context) -> tuple[Answer, Context]:
@@ -583,6 +742,7 @@ ROUTES: dict[str, Route] = {
     **dict.fromkeys(set(TOPICS) - {"ask_legal_basis", "report_demand"}, explain),
     **dict.fromkeys(SMALLTALK, small_talk),
     "report_demand": report_demand,
+    "start_pledge": start_pledge,
     "human": hand_off,
     "out_of_scope": out_of_scope,
     "abuse": guardrail,

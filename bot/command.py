@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -13,13 +12,21 @@ import click
 
 from proof_catalogue.errors import CatalogueError
 
-from .settings import ROOT, VERSION, Settings, SettingsError, read_settings
+from .casebook.command import casebook
+from .casebook.errors import CasebookError
+from .catalogue_command import catalogue, faq
+from .settings import ROOT, VERSION, SettingsError, read_settings
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION)
 def cli() -> None:
     """免证通: is this certificate needed, on what ground, and how to be spared it."""
+
+
+cli.add_command(catalogue)
+cli.add_command(faq)
+cli.add_command(casebook)
 
 
 @cli.command()
@@ -75,121 +82,40 @@ def shell() -> None:
 @cli.command()
 @click.option("--base", default="http://127.0.0.1:8080", show_default=True, help="A system that is running.")
 @click.option("--split", type=click.Choice(["all", "development", "test"]), default="test", show_default=True)
+@click.option("--short", is_flag=True, help="A fixed part of the sets, in well under two minutes.")
 @click.option("--mistakes", is_flag=True, help="List what went wrong.")
 @click.option("--json", "as_json", is_flag=True)
-def evaluate(base: str, split: str, mistakes: bool, as_json: bool) -> None:
-    """Run the evaluation sets through POST /api/chat and print how many answers are right."""
-    from nlu.evaluation import evaluate as run_evaluation
-    from nlu.evaluation import table
+@click.option(
+    "--report",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for report.html and report.json.  [default: evaluation below MIANZHENG_DATA]",
+)
+@click.option(
+    "--record", is_flag=True, help="Make this run the baseline; only with --split all and without --short."
+)
+def evaluate(
+    base: str, split: str, short: bool, mistakes: bool, as_json: bool, report: Path | None, record: bool
+) -> None:
+    """Run the evaluation sets through POST /api/chat, write a report; exit status 1 on a drop against the baseline."""
+    import httpx
 
-    report = run_evaluation(base, split)
-    click.echo(json.dumps(report, ensure_ascii=False) if as_json else table(report, mistakes))
+    from nlu.evaluation import report as reports
+    from nlu.evaluation.run import evaluate as run_evaluation
 
-
-@cli.group()
-def catalogue() -> None:
-    """The proof catalogue."""
-
-
-def _catalogue(settings: Settings):  # type: ignore[no-untyped-def]
-    from proof_catalogue.store import Catalogue
-
-    from .models import prepare_catalogue
-
-    prepare_catalogue(settings)
-    return Catalogue(settings.catalogue)
-
-
-@catalogue.command("import")
-def import_() -> None:
-    """Build the database from catalogue/data, if that has changed."""
-    held = _catalogue(read_settings())
-    click.echo(f"{len(held.rows)} requirements, edition {held.meta['edition']}")
-
-
-@catalogue.command()
-def check() -> None:
-    """Find faults in catalogue/data; exit status 1 with a list if there are any."""
-    from proof_catalogue.check import check as find_faults
-    from proof_catalogue.store import DATA
-
-    faults = find_faults(DATA)
-    for fault in faults:
-        click.echo(fault)
-    click.echo(f"{len(faults)} faults" if faults else "no faults")
-    sys.exit(1 if faults else 0)
-
-
-@catalogue.command()
-@click.argument("query")
-@click.option("--region", help="GB/T 2260 code.")
-@click.option("--limit", default=10, show_default=True)
-@click.option("--json", "as_json", is_flag=True)
-def search(query: str, region: str | None, limit: int, as_json: bool) -> None:
-    """Search the catalogue; exit status 1 if nothing is found."""
-    from proof_catalogue.search import search as find
-
-    held = _catalogue(read_settings())
-    hits = find(held, query, _region(held, region), limit)
-    if as_json:
-        rows = [
-            {
-                "requirement_id": h.row.id,
-                "score": round(h.score, 4),
-                "matched": h.matched,
-                "verdict": h.row.verdict(),
-            }
-            for h in hits
-        ]
-        click.echo(json.dumps(rows, ensure_ascii=False))
-    else:
-        for h in hits:
-            click.echo(
-                f"{h.row.id}  {h.score:.2f}  {h.row.verdict_kind:13}  {h.row.region}  {h.row.proof} · {h.row.matter}  [{', '.join(h.matched)}]"
-            )
-    sys.exit(0 if hits else 1)
-
-
-@catalogue.command()
-@click.argument("proof")
-@click.option("--matter", help="What the citizen wants done.")
-@click.option("--region", help="GB/T 2260 code; the home province if not given.")
-@click.option("--json", "as_json", is_flag=True)
-def decide(proof: str, matter: str | None, region: str | None, as_json: bool) -> None:
-    """Say what the catalogue holds on a proof; exit status 1 if it gives no verdict. Works without Rasa."""
-    from proof_catalogue.decide import Question
-    from proof_catalogue.decide import decide as say_verdict
-
-    from .answering import short_line, verdict_text
-
-    held = _catalogue(read_settings())
-    text = f"{matter}需要{proof}吗" if matter else f"需要{proof}吗"
-    links = held.linker.link(text)
-    decision = say_verdict(held, Question(links, _region(held, region), near=held.near(links.text)))
-    if as_json:
-        click.echo(
-            json.dumps(
-                {"kind": decision.kind, "verdicts": [r.verdict() for r in decision.rows]}, ensure_ascii=False
-            )
-        )
-    elif decision.kind == "answer":
-        for row in decision.rows:
-            click.echo(f"{row.id} {row.verdict_kind}\n{verdict_text(row)}")
-    else:
-        click.echo(
-            {"not_listed": "not in the catalogue", "unknown": "not understood"}.get(
-                decision.kind, "which of these?"
-            )
-        )
-        for row in decision.rows:
-            click.echo(f"  {row.id} {short_line(row)}")
-    sys.exit(0 if decision.kind == "answer" else 1)
-
-
-def _region(held, code: str | None) -> str | None:  # type: ignore[no-untyped-def]
-    if code is not None and code not in held.regions:
-        raise click.BadParameter(f"{code} is no GB/T 2260 code of this catalogue")
-    return code
+    if record and (short or split != "all"):
+        raise click.UsageError("--record needs --split all and no --short: a baseline holds every item")
+    try:
+        records, about = run_evaluation(base, split, short)
+    except httpx.HTTPError as error:
+        raise click.ClickException(f"the system at {base} does not answer as it should ({error})") from None
+    made = reports.make(records, about, None if record else reports.read_baseline())
+    folder = report or read_settings().data / "evaluation"
+    reports.write(made, folder)
+    if record:
+        reports.record(records, about)
+    click.echo(reports.as_json(made) if as_json else reports.as_text(made, mistakes))
+    click.echo(f"report: {folder / 'report.html'}", err=True)
+    sys.exit(1 if made["compared"] and made["compared"]["drops"] else 0)
 
 
 def main() -> None:
@@ -201,7 +127,7 @@ def main() -> None:
 
     try:
         cli(standalone_mode=True)
-    except (CatalogueError, SettingsError, StartError) as error:
+    except (CatalogueError, CasebookError, SettingsError, StartError) as error:
         sys.exit(f"mianzheng: {error}")
     except OSError as error:
         sys.exit(f"mianzheng: {error.filename or 'the system'}: {error.strerror or error}")

@@ -21,7 +21,10 @@ _CORRECTION = re.compile(
 
 @dataclass(frozen=True)
 class Context:
-    """The slots of a conversation: names of proof and matter, region code, rows offered last, rounds asked back in a row."""
+    """The slots of a conversation: names of proof and matter, region code, rows offered last, rounds asked back in a row.
+
+    `row` is the requirement that was answered last: a path taken without a name is the path of that one.
+    """
 
     proof: str | None = None
     matter: str | None = None
@@ -29,6 +32,7 @@ class Context:
     offered: tuple[str, ...] = ()
     rounds: int = 0
     topic: str | None = None
+    row: str | None = None
 
     def json(self) -> dict[str, Any]:
         """Return a form that a Rasa slot can hold."""

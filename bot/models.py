@@ -8,10 +8,23 @@ import subprocess
 import sys
 from pathlib import Path
 
-from proof_catalogue.store import Catalogue, build, fingerprint
+from proof_catalogue.editions import Editions
+from proof_catalogue.store import DATA, Catalogue
 
 from .settings import ROOT, Settings
 
+# What only the web process and the command need; a process that reads citizens' messages gets none of it.
+SECRETS = tuple(
+    f"MIANZHENG_{name}"
+    for name in (
+        "CASEBOOK_KEY",
+        "CASEBOOK_URL",
+        "CREDIT_URL",
+        "CREDIT_SECRET",
+        "SHARED_DATA_URL",
+        "SHARED_DATA_SECRET",
+    )
+)
 TRAINING_INPUTS = ("config.yml", "domain.yml", "requirements.lock", "nlu", "nlu/data", "bot/dialogue")
 _QUIET = {
     "RASA_TELEMETRY_ENABLED": "false",
@@ -27,9 +40,9 @@ _QUIET = {
 
 
 def child_environment(settings: Settings) -> dict[str, str]:
-    """Return the environment that Rasa and the action server run in: no telemetry, no debug log."""
+    """Return the environment that Rasa and the action server run in: no telemetry, no debug log, no secrets."""
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name not in SECRETS},
         **_QUIET,
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "catalogue")]),
         "MIANZHENG_DATA": str(settings.data),
@@ -46,14 +59,16 @@ def write_endpoints(settings: Settings) -> Path:
     return path
 
 
+def _trains(path: Path) -> bool:
+    return path.suffix in (".yml", ".py") and not path.is_relative_to(ROOT / "nlu" / "evaluation")
+
+
 def training_fingerprint(settings: Settings) -> str:
     """Return a hash of everything that a model is trained from."""
     digest = hashlib.sha256(sys.version.encode())
     for name in TRAINING_INPUTS:
         path = ROOT / name
-        files = (
-            [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.suffix in (".yml", ".py"))
-        )
+        files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if _trains(p))
         for file in files:
             digest.update(file.relative_to(ROOT).as_posix().encode() + file.read_bytes())
     digest.update((settings.dictionary / "catalogue.txt").read_bytes())
@@ -65,25 +80,31 @@ def model_path(settings: Settings) -> Path:
     return settings.models / f"mianzheng-{training_fingerprint(settings)}.tar.gz"
 
 
-def prepare_catalogue(settings: Settings) -> None:
-    """Build the catalogue and write jieba's dictionary from it, where the data has changed.
+def prepare_catalogue(settings: Settings) -> Editions:
+    """Publish the shipped catalogue where it is new here, and write jieba's dictionary from the edition in force.
 
     Raises CatalogueError if the data is wrong.
     """
+    editions = Editions(settings.data)
+    edition = editions.install(DATA, _announce)
     mark = settings.data / "dictionary.mark"
-    wanted = fingerprint()
-    if not settings.catalogue.exists() or not mark.exists() or mark.read_text() != wanted:
-        print("· building the catalogue and its meaning index (about half a minute)", flush=True)
-    build(settings.catalogue)
-    if mark.exists() and mark.read_text() == wanted and (settings.dictionary / "catalogue.txt").exists():
-        return
-    settings.dictionary.mkdir(parents=True, exist_ok=True)
-    words = sorted(Catalogue(settings.catalogue).words())
-    lines = "".join(f"{word} 2000\n" for word in words)
-    fresh = settings.data / "dictionary.new"
-    fresh.write_text(lines, encoding="utf-8")
-    os.replace(fresh, settings.dictionary / "catalogue.txt")
-    mark.write_text(wanted)
+    if (
+        not mark.exists()
+        or mark.read_text() != edition.hash
+        or not (settings.dictionary / "catalogue.txt").exists()
+    ):
+        settings.dictionary.mkdir(parents=True, exist_ok=True)
+        words = sorted(Catalogue(editions.file(edition)).words())
+        fresh = settings.data / "dictionary.new"
+        fresh.write_text("".join(f"{word} 2000\n" for word in words), encoding="utf-8")
+        os.replace(fresh, settings.dictionary / "catalogue.txt")
+        mark.write_text(edition.hash)
+    return editions
+
+
+def _announce(what: str, done: int, of: int) -> None:
+    if done in (0, of) or done % 1000 == 0:
+        print(f"· catalogue: {what} {done}/{of}", file=sys.stderr, flush=True)
 
 
 def train(settings: Settings, force: bool = False) -> Path:

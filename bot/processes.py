@@ -15,7 +15,7 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .models import child_environment, write_endpoints
+from .models import SECRETS, child_environment, write_endpoints
 from .settings import ROOT, Settings
 
 FIRST_DELAY, LONGEST_DELAY = 1.0, 60.0
@@ -82,6 +82,7 @@ def children(settings: Settings, model: Path) -> list[Child]:
     """Return the three processes, not yet started."""
     environment = child_environment(settings)
     web = {k: v for k, v in environment.items() if k not in ("LOG_LEVEL", "LOG_LEVEL_LIBRARIES")}
+    web |= {k: os.environ[k] for k in SECRETS if k in os.environ}
     rasa = [
         sys.executable,
         "-m",

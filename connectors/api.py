@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from datetime import date
 from typing import Any
 
 from fastapi import APIRouter, Query, Request
@@ -129,17 +130,20 @@ async def lookup(
     q: str = Query(min_length=1, max_length=200),
     region: str | None = Query(default=None, pattern=r"^\d{6}$"),
     limit: int = Query(default=10, ge=1, le=50),
+    on: date | None = Query(default=None, description="the day that is asked about; today if not given"),
 ) -> dict[str, Any]:
     """Search the catalogue; works without Rasa."""
     state = request.app.state
     state.limiter.check(request.client.host if request.client else "unknown")
-    if region is not None and region not in state.catalogue.regions:
+    catalogue = state.catalogue
+    if region is not None and region not in catalogue.regions:
         raise Problem(422, "Unknown region", "没有这个行政区划代码。", "region")
     started = time.perf_counter()
-    hits = await asyncio.to_thread(search, state.catalogue, q, region, limit)
-    faqs = await asyncio.to_thread(search_faqs, state.catalogue, q, 3)
+    hits = await asyncio.to_thread(search, catalogue, q, region, limit, on)
+    faqs = await asyncio.to_thread(search_faqs, catalogue, q, 3, on)
     return {
         "query": q,
+        "edition": catalogue.meta["edition"],
         "took_ms": round((time.perf_counter() - started) * 1000, 2),
         "results": [_result(h) for h in hits],
         "faqs": [
@@ -158,14 +162,19 @@ async def lookup(
 
 @router.get("/requirements/{requirement_id}", response_model=RequirementReply)
 async def requirement(request: Request, requirement_id: str) -> dict[str, Any]:
-    """Return one row and the editions it stands in."""
+    """Return one row as it is in force, and every published change of it, newest first."""
     catalogue = request.app.state.catalogue
     try:
         row = catalogue.requirement(requirement_id)
     except CatalogueError:
         raise Problem(404, "No such requirement", "目录里没有这个编号。", "requirement_id") from None
-    history = [{"edition": catalogue.meta["edition"], "published_at": catalogue.meta["published_at"]}]
-    return {"requirement": row.json(), "verdict": row.verdict(), "history": history}
+    changes = await asyncio.to_thread(request.app.state.editions.history, "row", requirement_id)
+    return {
+        "requirement": row.json(),
+        "verdict": row.verdict(),
+        "edition": catalogue.meta["edition"],
+        "history": changes,
+    }
 
 
 @router.get("/regions")
@@ -177,11 +186,5 @@ async def regions(request: Request) -> list[dict[str, Any]]:
 @router.get("/editions", response_model=EditionList)
 async def editions(request: Request) -> dict[str, Any]:
     """Return the published editions, newest first."""
-    catalogue = request.app.state.catalogue
-    entry = {
-        "edition": catalogue.meta["edition"],
-        "published_at": catalogue.meta["published_at"],
-        "requirements": len(catalogue.rows),
-        "hash": catalogue.meta["fingerprint"],
-    }
-    return {"editions": [entry]}
+    found = await asyncio.to_thread(request.app.state.editions.all)
+    return {"editions": [e.json() for e in found]}

@@ -12,17 +12,22 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.staticfiles import StaticFiles
 
+from bot.casebook.casebook import Casebook, CasebookError, open_casebook
+from bot.paths.credit import open_credit_records
+from bot.paths.guide import Guide
+from bot.paths.shared_data import open_shared_data
 from bot.settings import VERSION, Settings, read_settings
 from proof_catalogue.regions import Region
-from proof_catalogue.store import Catalogue
+from proof_catalogue.store import Catalogue, Current, current
 
-from . import api, problems, web
+from . import api, pledge_pages, problems, web
 from .guards import RateLimiter
 from .rasa_client import RasaClient
 from .schemas import allow_nulls
 from .sessions import Sessions
 
 log = logging.getLogger("mianzheng.web")
+FOLLOW_SECONDS = 0.5
 
 
 def region_tree(catalogue: Catalogue) -> list[dict[str, Any]]:
@@ -35,24 +40,61 @@ def region_tree(catalogue: Catalogue) -> list[dict[str, Any]]:
     return [node(catalogue.regions.get(catalogue.regions.home))]
 
 
+def show(app: FastAPI, catalogue: Catalogue) -> None:
+    """Make `catalogue` the one that all requests from now on are answered from."""
+    app.state.regions = region_tree(catalogue)
+    app.state.guide = app.state.make_guide(catalogue)
+    app.state.notice = {name: catalogue.meta[name] for name in ("edition", "published_at")}
+    app.state.catalogue = catalogue
+
+
+async def follow(app: FastAPI, editions: Current) -> None:
+    """Show each newly published edition as soon as it is open and warm."""
+    while True:
+        await asyncio.sleep(FOLLOW_SECONDS)
+        held = await asyncio.to_thread(editions.get)
+        if held is not app.state.catalogue:
+            show(app, held)
+
+
+async def watch_cases(casebook: Casebook) -> None:
+    """Run the casebook's clock job each minute: what is to be reminded of, and what became overdue."""
+    while True:
+        try:
+            found = await asyncio.to_thread(casebook.tick)
+        except CasebookError as error:
+            log.error("the casebook's clock job failed: %s", type(error).__name__)
+        else:
+            for request in found.escalated:
+                log.warning("verification %s is overdue", request.reference)
+        await asyncio.sleep(60)
+
+
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Return the application; nothing is opened before it starts."""
     settings = settings or read_settings()
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        catalogue = await asyncio.to_thread(Catalogue, settings.catalogue)
-        await asyncio.to_thread(lambda: (catalogue.linker.link("热身"), catalogue.near("热身")))
-        app.state.regions = region_tree(catalogue)
-        app.state.notice = {
-            "edition": catalogue.meta["edition"],
-            "published_at": catalogue.meta["published_at"],
-        }
-        app.state.catalogue = catalogue
-        watcher = asyncio.create_task(app.state.rasa.watch())
+        editions = await asyncio.to_thread(current, settings.data)
+        app.state.editions = editions.editions
+        await asyncio.to_thread(editions.get().warm)
+        casebook = await asyncio.to_thread(open_casebook, settings)
+        credit = open_credit_records(settings, casebook.credit)
+        app.state.casebook = casebook
+        app.state.make_guide = functools.partial(
+            Guide, casebook=casebook, credit=credit, shared_data=open_shared_data(settings)
+        )
+        show(app, editions.get())
+        tasks = [
+            asyncio.create_task(work)
+            for work in (app.state.rasa.watch(), follow(app, editions), watch_cases(casebook))
+        ]
         yield
-        watcher.cancel()
+        for task in tasks:
+            task.cancel()
         await app.state.rasa.close()
+        await asyncio.to_thread(casebook.close)
 
     app = FastAPI(
         title="免证通",
@@ -90,5 +132,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     app.include_router(api.router)
     app.include_router(web.router)
+    app.include_router(pledge_pages.router)
     app.mount("/static", StaticFiles(directory=web.STATIC_DIR))
     return app

@@ -13,8 +13,11 @@ from fastapi import FastAPI
 from bot.answer import Answer, Reply
 from bot.answering import Message, answer_message, choose, choose_none
 from bot.context import Context
+from bot.paths.form import Talk
+from bot.paths.guide import Guide
 from bot.words import say
 from proof_catalogue.store import Catalogue
+from proof_catalogue.text import clean
 
 from .guards import Guarded, guard
 from .problems import Problem
@@ -57,12 +60,13 @@ async def converse(
         if region is not None or channel == "web":
             session.region = region  # on the page, no choice is a choice
         said = session.offered[payload] if payload is not None else guarded.text if guarded else ""
-        made = await _answer(state, session, payload, guarded)
+        made = await _answer(state, session, payload, guarded, message or "")
         reply = {
             "session_id": session.id,
             "message_id": secrets.token_hex(8),
             "intent": {"name": "", "confidence": 0.0},
             "degraded": False,
+            "edition": state.catalogue.meta["edition"],
             **made,
         }
         context = reply.pop("context", None) or session.context or {}
@@ -89,15 +93,56 @@ def _fixed(outcome: str, text: str, intent: str) -> dict[str, Any]:
 
 
 async def _answer(
+    state: Any, session: Session, payload: str | None, guarded: Guarded | None, message: str
+) -> dict[str, Any]:
+    """Answer one turn: what is meant for a form or a case never reaches Rasa, everything else does, masked."""
+    guide: Guide = state.guide
+    talk = await asyncio.to_thread(_talk, guide, session)
+    try:
+        if guarded is not None and guarded.attack:
+            made = _fixed("guardrail_attack", say("guardrail_attack"), "attack")
+        elif guarded is not None and guarded.crisis:
+            return _fixed("handoff", say("crisis"), "human")
+        else:
+            heard = await asyncio.to_thread(_heard, guide, talk, payload, message)
+            if heard is not None:
+                return {**heard.wire(), "intent": {"name": "inform", "confidence": 1.0}}
+            if guarded is not None and guarded.nothing_left:
+                made = _fixed("guardrail_privacy", say("guardrail_privacy"), "privacy")
+            else:
+                made = await _asked(state, session, payload, guarded)
+                task = made.pop("task", None)
+                if task is not None:
+                    begun = await asyncio.to_thread(guide.begin, talk, task, clean(message), Answer.of(made))
+                    made = {**made, **begun.wire()}
+        return await asyncio.to_thread(guide.after, talk, made, clean(message))
+    finally:
+        session.form = talk.form
+
+
+def _talk(guide: Guide, session: Session) -> Talk:
+    context = session.context or {}
+    talk = Talk(
+        guide.casebook.owner_of(session.id),
+        context.get("region") or session.region,
+        context.get("row"),
+        session.form,
+    )
+    if not session.woken:
+        guide.wake(talk)
+        session.woken = True
+    return talk
+
+
+def _heard(guide: Guide, talk: Talk, payload: str | None, message: str) -> Answer | None:
+    if payload is None:
+        return guide.hear(talk, clean(message))
+    return guide.press(talk, payload) if guide.knows(payload) else None
+
+
+async def _asked(
     state: Any, session: Session, payload: str | None, guarded: Guarded | None
 ) -> dict[str, Any]:
-    if guarded is not None:
-        if guarded.attack:
-            return _fixed("guardrail_attack", say("guardrail_attack"), "attack")
-        if guarded.crisis:
-            return _fixed("handoff", say("crisis"), "human")
-        if guarded.nothing_left:
-            return _fixed("guardrail_privacy", say("guardrail_privacy"), "privacy")
     text = _rasa_payload(payload) if payload is not None else guarded.text if guarded else ""
     rasa: RasaClient = state.rasa
     try:
@@ -143,4 +188,9 @@ def _degraded(catalogue: Catalogue, session: Session, payload: str | None, text:
         )
         answer, context = answer_message(catalogue, message, context)
     answer.replies[-1].text += "\n" + say("degraded")
-    return {**answer.wire(), "context": context.json(), "degraded": True}
+    return {
+        **answer.wire(),
+        "context": context.json(),
+        "degraded": True,
+        "edition": catalogue.meta["edition"],
+    }

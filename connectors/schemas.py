@@ -94,6 +94,7 @@ class ChatReply(BaseModel):
     candidates: list[Candidate]
     form: dict[str, Any] | None
     degraded: bool
+    edition: str  # the edition that the answer comes from
 
 
 class CatalogueState(BaseModel):
@@ -130,6 +131,7 @@ class LookupReply(BaseModel):
 
     query: str
     took_ms: float
+    edition: str
     results: list[LookupResult]
     faqs: list[dict[str, Any]]
 
@@ -139,6 +141,7 @@ class RequirementReply(BaseModel):
 
     requirement: dict[str, Any]
     verdict: VerdictBody
+    edition: str
     history: list[dict[str, Any]]
 
 

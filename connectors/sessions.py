@@ -25,6 +25,8 @@ class Session:
     turns: list[dict[str, Any]] = field(default_factory=list)
     offered: dict[str, str] = field(default_factory=dict)  # payload → button title
     context: dict[str, Any] | None = None
+    form: dict[str, Any] | None = None  # the form that is open or set aside; bot/paths/form.py
+    woken: bool = False  # whether the casebook was asked for a form that an earlier process left open
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def keep(self, said: str, reply: dict[str, Any]) -> None:

@@ -41,10 +41,15 @@ templates = Jinja2Templates(directory=str(HERE / "templates"))  # autoescapes *.
 # --- words and small helpers for the templates ---------------------------------------------------
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=8)
+def screen_words(screen: str) -> dict[str, Any]:
+    """The words of one screen, read once."""
+    return yaml.safe_load((HERE / "words.yml").read_text(encoding="utf-8"))[screen]
+
+
 def words() -> dict[str, Any]:
-    """The page's words, read once."""
-    return yaml.safe_load((HERE / "words.yml").read_text(encoding="utf-8"))["web"]
+    """The chat page's words."""
+    return screen_words("web")
 
 
 @cache
@@ -181,9 +186,17 @@ templates.env.globals.update(
 
 
 def session_of(request: Request):
-    """The conversation that the cookie names, if we still hold it. An unknown id is never adopted."""
-    session_id = request.cookies.get(SESSION_COOKIE)
-    return request.app.state.sessions.get(session_id) if session_id else None
+    """The conversation that the cookie names, if we still hold it, or if the casebook holds a case of it.
+
+    Any other unknown id is never adopted. After a restart of this process a citizen goes on with an open form.
+    """
+    state, session_id = request.app.state, request.cookies.get(SESSION_COOKIE)
+    if not session_id:
+        return None
+    held = state.sessions.get(session_id)
+    if held is None and state.casebook.pledges.of_owner(state.casebook.owner_of(session_id)):
+        return state.sessions.open(session_id)
+    return held
 
 
 def keep_session(request: Request, response: Response, session_id: str) -> None:
@@ -217,8 +230,8 @@ def check_same_origin(request: Request) -> None:
         raise problem
 
 
-async def read_form(request: Request) -> dict[str, str | None]:
-    """The fields of a plain form post: message or payload, and region."""
+async def read_fields(request: Request) -> dict[str, str]:
+    """The fields of a plain form post, without space around them."""
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
         raise Problem(422, "Unprocessable Content", words()["bad_form"], None)
@@ -228,10 +241,15 @@ async def read_form(request: Request) -> dict[str, str | None]:
         if len(body) > MAX_BODY:
             raise Problem(413, "Content Too Large", words()["too_large"], None)
     try:
-        pairs = parse_qsl(body.decode("utf-8", "strict"), keep_blank_values=True, max_num_fields=10)
+        pairs = parse_qsl(body.decode("utf-8", "strict"), keep_blank_values=True, max_num_fields=16)
     except ValueError:  # not UTF-8, or too many fields
         raise Problem(422, "Unprocessable Content", words()["bad_form"], None) from None
-    fields = {name: value.strip() for name, value in pairs}
+    return {name: value.strip() for name, value in pairs}
+
+
+async def read_form(request: Request) -> dict[str, str | None]:
+    """The fields of a message: message or payload, and region."""
+    fields = await read_fields(request)
     # a button wins over words left in the box; an example question is an ordinary message
     payload = fields.get("payload") or None
     message = None if payload else fields.get("example") or fields.get("message") or None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -13,19 +14,16 @@ from rasa.shared.nlu.training_data.message import Message
 
 from proof_catalogue.store import Catalogue, open_default
 
-from .sentence_encoder import SENTENCE_VECTOR
-
 UNDERSTOOD = "catalogue"  # the key under which the parse result carries what was found
-KEPT = 40  # nearest rows and FAQs that travel with the message
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=False)
 class CatalogueLinker(GraphComponent):
-    """Sets entities `proof`, `matter`, `region`, and the links and nearest rows for the actions."""
+    """Sets entities `proof`, `matter`, `region`, and leaves the links for the actions."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Callable[[], Catalogue]) -> None:
         self._catalogue = catalogue
-        self._catalogue.linker.link("热身")
+        catalogue().linker.link("热身")
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
@@ -46,7 +44,7 @@ class CatalogueLinker(GraphComponent):
         execution_context: ExecutionContext,
     ) -> CatalogueLinker:
         """Open the catalogue of this process."""
-        return cls(open_default())
+        return cls(open_default)
 
     def process(self, messages: list[Message]) -> list[Message]:
         """Link each message; one that names nothing keeps its entities as they were."""
@@ -56,10 +54,7 @@ class CatalogueLinker(GraphComponent):
 
     def _link(self, message: Message) -> None:
         text = message.get(TEXT) or ""
-        links = self._catalogue.linker.link(text)
-        vector = message.get(SENTENCE_VECTOR)
-        near = self._catalogue.near(links.text, None if links.text != text else vector)
-        nearest = sorted(near.items(), key=lambda pair: -pair[1])[:KEPT]
+        links = self._catalogue().linker.link(text)
         entities = list(message.get(ENTITIES, []))
         for mention in (*links.proofs, *links.matters):
             entities.append(
@@ -68,8 +63,7 @@ class CatalogueLinker(GraphComponent):
         for region, start, end in links.regions:
             entities.append(_entity("region", region.code, start, end, len(text)))
         message.set(ENTITIES, entities, add_to_output=True)
-        understood = {"links": links.json(), "near": {k: round(v, 4) for k, v in nearest}}
-        message.set(UNDERSTOOD, understood, add_to_output=True)
+        message.set(UNDERSTOOD, {"links": links.json()}, add_to_output=True)
 
 
 def _entity(kind: str, value: str, start: int, end: int, length: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -22,7 +23,7 @@ class TextMender(GraphComponent):
     Entities found later have their offsets in the mended text, which is the text that the tracker keeps.
     """
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Callable[[], Catalogue]) -> None:
         self._catalogue = catalogue
 
     @staticmethod
@@ -44,14 +45,14 @@ class TextMender(GraphComponent):
         execution_context: ExecutionContext,
     ) -> TextMender:
         """Open the catalogue of this process."""
-        return cls(open_default())
+        return cls(open_default)
 
     def process(self, messages: list[Message]) -> list[Message]:
         """Mend the text of each message."""
         for message in messages:
             text = message.get(TEXT)
             if text and not text.startswith("/"):
-                message.set(TEXT, self._catalogue.linker.mend(text) or text, add_to_output=True)
+                message.set(TEXT, self._catalogue().linker.mend(text) or text, add_to_output=True)
         return messages
 
     def process_training_data(self, training_data: TrainingData) -> TrainingData:

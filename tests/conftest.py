@@ -43,9 +43,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def here() -> Settings:
-    """The settings of a system in this working copy, its Rasa port closed."""
-    return dataclasses.replace(read_settings(), rasa_port=free_ports(1)[0], rate="100000/minute")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The settings of a system in this working copy, its Rasa port closed, its casebook a new one."""
+    casebook = tmp_path_factory.mktemp("casebook") / "casebook.db"
+    return dataclasses.replace(
+        read_settings(),
+        rasa_port=free_ports(1)[0],
+        rate="100000/minute",
+        casebook_url_given=f"sqlite:///{casebook}",
+    )
 
 
 @pytest.fixture(scope="session")

@@ -110,6 +110,11 @@ class Stack:
         return f"http://127.0.0.1:{self.ports[0]}"
 
     @property
+    def casebook(self) -> Path:
+        """The database in which this system keeps its cases, apart from those of the working copy."""
+        return self.log.with_name("casebook.db")
+
+    @property
     def pid(self) -> int:
         assert self.process
         return self.process.pid
@@ -125,6 +130,7 @@ class Stack:
             "MIANZHENG_RASA_PORT": rasa,
             "MIANZHENG_ACTIONS_PORT": actions,
             "MIANZHENG_RATE": "100000/minute",
+            "MIANZHENG_CASEBOOK_URL": f"sqlite:///{self.casebook}",
             "MIANZHENG_TEST_MARK": self.mark,
         }
 

@@ -1,19 +1,49 @@
 """From what a question names to what the catalogue says of it: one recipe, one step a function.
 
-The order of the steps is the truth table: a row for this proof and this matter in the nearest region; else the rows
-that hold whatever the matter; else one short question back; else *not listed*; and where nothing was recognised, *unknown*.
-A row of another province or of another city never answers.
+Which rows count at all, before any step:
+
+| the row                                               | counts                                              |
+|---|---|
+| does not hold on the day that is asked about          | never; *not listed* names it and its dates          |
+| is of the asker's county, city, province, the country | yes; the nearest region wins                        |
+| is of another city, the asker's region unknown        | only to be asked about                              |
+| is of another city or province                        | never; *not listed* names the cities that have it   |
+| rests on a basis that loses a declared conflict       | after the one that prevails, whose caution says so  |
+
+The steps are asked in this order; the first that knows an answer gives it:
+
+| named                                  | what there is                                       | decision                        | step                |
+|---|---|---|---|
+| (a general rule by its own name)       | the rule                                            | rule                            | general_rule        |
+| proof and matter                       | a row of just these two                             | answer (one a proof)            | proof_and_matter    |
+| proof and matter                       | such rows in other cities, region unknown           | ask_region, or ask_which        | proof_and_matter    |
+| proof and who issues it                | a row for every matter that says who may not        | answer; ask_matter if both may  | whatever_the_matter |
+| proof, asked where it is issued        | one retained row for every matter                   | answer, else ask_matter         | issuer_wanted       |
+| proof and matter                       | no row of both; rows for every matter, or near ones | ask_which                       | proof_without_row   |
+| proof and matter                       | nothing near                                        | not_listed                      | proof_without_row   |
+| proof only                             | its only row, or one plainly meant                  | answer                          | proof_only          |
+| proof only                             | several matters                                     | ask_matter                      | proof_only          |
+| matter only, asked for its proofs      | rows                                                | list                            | matter_only         |
+| matter only                            | one row plainly meant / several                     | answer / ask_which              | matter_only         |
+| matter only                            | none                                                | not_listed                      | matter_only         |
+| nothing                                | rows near in meaning                                | answer if very near, ask_which  | meaning             |
+| nothing                                | none near, but a paper is spoken of                 | not_listed                      | meaning             |
+| nothing                                | nothing                                             | unknown                         | —                   |
+
+What kind of verdict a row gives (wrong issuer, held document …) is `Requirement.verdict_kind`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
 
 from .linker import Links, Mention
 from .regions import Region
 from .requirement import Requirement
 from .store import Catalogue
+from .text import canonical
 from .vocabulary import Term
 
 # Cosines of the sentence encoder lie close together; these were set on the development half of the evaluation sets.
@@ -34,11 +64,13 @@ class Question:
     links: Links
     region: str | None = None
     wants: str = "ask_need_proof"
-    near: dict[str, float] = field(default_factory=dict)
+    near: Mapping[str, float] = field(default_factory=dict)
+    on: date = field(default_factory=date.today)  # the day that is asked about
 
     @property
     def near_rows(self) -> list[str]:
-        return [k for k in self.near if k.startswith("F")]  # `catalogue check` holds ids to F and Q
+        """The ids of rows among the near ones, the nearest first."""  # `catalogue check` holds ids to F and Q
+        return sorted((k for k in self.near if k.startswith("F")), key=lambda k: -self.near[k])
 
     @property
     def proofs(self) -> list[Term]:
@@ -65,6 +97,10 @@ class Decision:
     elsewhere: tuple[
         str, ...
     ] = ()  # cities of the province for which just this is listed, though not where it was asked
+    dated: tuple[
+        Requirement, ...
+    ] = ()  # not listed: rows of just this that hold before or after the day asked about
+    complete: bool = False  # not listed: the edition claims to hold all there is of this sector here
 
 
 Step = Callable[["Case"], "Decision | None"]
@@ -79,26 +115,54 @@ class Case:
         self.links = question.links
         self.chain = catalogue.regions.chain(question.region)
         self.home = catalogue.regions.home
+        self.heads = catalogue.rows.heads
+        self.day = question.on.isoformat()
+
+    def _there(self, row_id: str) -> bool:
+        """Return whether the row's region is the asker's own or above it, or may be once the asker says where they are."""
+        code = self.heads[row_id].region_code
+        return code in self.chain or (self.question.region is None and code[:2] == self.home[:2])
+
+    def _then(self, row_id: str) -> bool:
+        """Return whether the row holds on the day that is asked about."""
+        head = self.heads[row_id]
+        return (not head.valid_from or head.valid_from <= self.day) and (
+            not head.valid_until or self.day <= head.valid_until
+        )
 
     def holds(self, row: Requirement) -> bool:
-        """Return whether the row's region is the asker's own, or one above it."""
-        return row.region_code in self.chain
+        """Return whether the row's region is the asker's own, or one above it, and its time has come and not gone."""
+        return row.region_code in self.chain and self._then(row.id)
 
     def local(self, row: Requirement) -> bool:
         """Return whether the row may hold once the asker says where in the province they are."""
-        return self.question.region is None and row.region_code[:2] == self.home[:2] and not self.holds(row)
+        return self._there(row.id) and self._then(row.id) and row.region_code not in self.chain
 
     def elsewhere(self, proofs: list[Term], matters: list[Term]) -> tuple[str, ...]:
         """Return the other places of the province for which a row joins one of `proofs` with one of `matters`."""
         ids = {i for p in proofs for i in p.requirements} & {i for m in matters for i in m.requirements}
-        rows = [self.catalogue.rows[i] for i in sorted(ids)]
-        at_home = [r for r in rows if r.region_code[:2] == self.home[:2] and not self.holds(r)]
-        return tuple(dict.fromkeys(r.region for r in at_home))
+        others = (
+            self.catalogue.rows[i]
+            for i in sorted(ids)
+            if self._then(i)
+            and self.heads[i].region_code[:2] == self.home[:2]
+            and self.heads[i].region_code not in self.chain
+        )
+        return tuple(dict.fromkeys(r.region for r in others))
+
+    def dated(self, proofs: list[Term], matters: list[Term]) -> tuple[Requirement, ...]:
+        """Return the rows of one of `proofs` and one of `matters` that would answer on another day, the next one first."""
+        ids = {i for p in proofs for i in p.requirements} & {i for m in matters for i in m.requirements}
+        rows = [self.catalogue.rows[i] for i in ids if self._there(i) and not self._then(i)]
+        return tuple(sorted(rows, key=lambda r: (r.valid_from <= self.day, r.valid_from, r.id)))[:3]
 
     def rows(self, ids: Iterable[str]) -> list[Requirement]:
         """Return the rows of `ids` that can be answers at all, general rules left out."""
-        found = (self.catalogue.rows[i] for i in dict.fromkeys(ids))
-        return [r for r in found if r.kind != "general_rule" and (self.holds(r) or self.local(r))]
+        return [
+            self.catalogue.rows[i]
+            for i in dict.fromkeys(ids)
+            if self._there(i) and self._then(i) and self.heads[i].kind != "general_rule"
+        ]
 
     @property
     def plain(self) -> bool:
@@ -137,6 +201,8 @@ class Case:
     def ranked(self, rows: Iterable[Requirement]) -> list[Requirement]:
         """Return rows best first; a row whose basis loses a conflict comes after the one that prevails."""
         rows = list(rows)
+        if len(rows) < 2:
+            return rows  # and nearness, which takes the longest, need not be worked out
         losers = {r.id for r in rows if self.catalogue.prevails.get(r.id, r.id) != r.id}
         return sorted(rows, key=lambda r: (r.id in losers, -self.score(r)))
 
@@ -160,8 +226,48 @@ def decide(catalogue: Catalogue, question: Question) -> Decision:
     for step in STEPS:
         decision = step(case)
         if decision is not None:
-            return decision
+            return _with_reasons(case, decision) if decision.kind == "not_listed" else decision
     return Decision("unknown")
+
+
+def named(
+    catalogue: Catalogue,
+    proof: str,
+    matter: str | None = None,
+    region: str | None = None,
+    on: date | None = None,
+) -> Question:
+    """Return the question about a proof and a matter that are given apart, as a form or a program does; no sentence to read.
+
+    Each is looked up by name and alias; what has no such name is read as a citizen's words are.
+    """
+    found: dict[str, tuple[Mention, ...]] = {}
+    for kind, name in (("proof", proof), ("matter", matter)):
+        term = catalogue.by_name.get((kind, canonical(name))) if name else None
+        if term is not None:
+            found[kind] = (Mention(term, 0, 0, "name", frozenset()),)
+    on = on or date.today()
+    if found.keys() == {"proof", "matter"} or ("proof" in found and not matter):
+        text = canonical(f"{matter or ''}{proof}")
+        links = Links(text, found["proof"], found.get("matter", ()), says_paper=True)
+        return Question(links, region, on=on)
+    links = catalogue.linker.link(f"{matter}需要{proof}吗" if matter else f"需要{proof}吗")
+    links = replace(
+        links, proofs=found.get("proof", links.proofs), matters=found.get("matter", links.matters)
+    )
+    return Question(links, region, near=catalogue.near(links.text), on=on)
+
+
+def _with_reasons(case: Case, decision: Decision) -> Decision:
+    """Return a *not listed* with what else is known: rows of other days, and whether the edition claims to be complete."""
+    sectors = {
+        case.catalogue.rows[i].sector for m in case.question.matters for i in m.requirements if case._there(i)
+    }
+    return replace(
+        decision,
+        dated=case.dated(case.question.proofs, case.question.matters),
+        complete=bool(case.question.matters) and case.catalogue.complete(case.question.region, sectors),
+    )
 
 
 def general_rule(case: Case) -> Decision | None:
@@ -321,7 +427,7 @@ def matter_only(case: Case) -> Decision | None:
     for matter in case.question.matters:
         rows += [r for r in case.rows(matter.requirements) if r not in rows]
     matter = case.question.matters[0]
-    near = [r for r in case.rows(case.catalogue.rows) if case.question.near.get(r.id, 0) >= OFFERED]
+    near = case.rows(i for i in case.question.near_rows if case.question.near[i] >= OFFERED)
     if not rows:
         return (
             Decision("ask_which", tuple(case.ranked(near)[:3]), matter=matter)

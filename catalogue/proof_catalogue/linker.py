@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .regions import Region, Regions
-from .requirement import Requirement
 from .spelling import Speller
 from .text import canonical, cutter
 from .vocabulary import Term
@@ -83,8 +83,10 @@ class Links:
         }
 
 
-def read_links(value: dict[str, Any], terms: dict[tuple[str, str], Term], regions: Regions) -> Links:
-    """Return the links that `Links.json` wrote, with this catalogue's terms and regions."""
+def read_links(
+    value: dict[str, Any], terms: dict[tuple[str, str], Term], rows: Container[str], regions: Regions
+) -> Links:
+    """Return the links that `Links.json` wrote, as far as this catalogue has their terms, rows and regions."""
 
     def mentions(kind: str, found: list[list[Any]]) -> tuple[Mention, ...]:
         return tuple(
@@ -97,8 +99,8 @@ def read_links(value: dict[str, Any], terms: dict[tuple[str, str], Term], region
         text=value["text"],
         proofs=mentions("proof", value["proofs"]),
         matters=mentions("matter", value["matters"]),
-        rows=dict(value["rows"]),
-        regions=tuple((regions.get(c), s, e) for c, s, e in value["regions"]),
+        rows={i: n for i, n in value["rows"].items() if i in rows},
+        regions=tuple((regions.get(c), s, e) for c, s, e in value["regions"] if c in regions),
         issuers=tuple(value["issuers"]),
         says_paper=bool(value["says_paper"]),
     )
@@ -114,7 +116,13 @@ SMALL = re.compile(
 class Linker:
     """Matches the vocabulary against sentences; built once, safe to share between threads."""
 
-    def __init__(self, terms: list[Term], requirements: list[Requirement], regions: Regions):
+    def __init__(
+        self,
+        terms: list[Term],
+        row_names: Iterable[tuple[str, str]],
+        matters: Iterable[str],
+        regions: Regions,
+    ):
         import spacy
         from spacy.matcher import PhraseMatcher
         from spacy.tokens import Doc
@@ -138,12 +146,14 @@ class Linker:
         for term in terms:
             for name in term.names:
                 self._add(f"{term.kind}\t{term.name}", canonical(name))
-        for row in requirements:
-            for alias in {canonical(a) for a in (row.proof, *row.aliases)}:
-                self._add(f"row\t{row.id}", alias)
-        self._speller = Speller(
-            self._words(terms), (n for r in requirements for n in (r.proof, r.matter, *r.aliases))
-        )
+        self._rows_of: dict[str, list[str]] = {}
+        for row_id, name in row_names:
+            owners = self._rows_of.setdefault(canonical(name), [])
+            if row_id not in owners[-1:]:
+                owners.append(row_id)
+        for name in self._rows_of:
+            self._add(f"row\t{name}", name)
+        self._speller = Speller(self._words(terms), (*self._rows_of, *matters))
 
     def _add(self, key: str, phrase: str) -> None:
         if len(phrase) >= 2:
@@ -178,7 +188,8 @@ class Linker:
             kind, name = self._nlp.vocab.strings[key].split("\t")
             start, end = first, last
             if kind == "row":
-                rows[name] = max(rows.get(name, 0), end - start)
+                for row_id in self._rows_of[name]:
+                    rows[row_id] = max(rows.get(row_id, 0), end - start)
             else:
                 mentions.append(
                     Mention(self._terms[kind, name], start, end, "name", frozenset(range(start, end)))

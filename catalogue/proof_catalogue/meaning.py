@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+
+WIDTH = 384
 
 
 def encode(texts: Sequence[str], threads: int = 1) -> np.ndarray:
@@ -21,35 +25,113 @@ def encode(texts: Sequence[str], threads: int = 1) -> np.ndarray:
     return np.stack([np.asarray(model.query(t or " "), dtype=np.float32) for t in texts])
 
 
-class MeaningIndex:
-    """Keys and the vectors of their wordings; a key may have several wordings and counts by its nearest."""
+class Nearness(Mapping[str, float]):
+    """Keys with their nearness to one sentence, worked out when first looked at: many a message is answered without."""
 
-    def __init__(self, keys: Sequence[str], vectors: np.ndarray):
-        self._keys = list(dict.fromkeys(keys))
-        at = {k: i for i, k in enumerate(self._keys)}
-        self._owner = np.array([at[k] for k in keys], dtype=np.int64)
-        self._raw_keys = list(keys)
+    def __init__(self, work_out: Callable[[], Mapping[str, float]]):
+        self._work_out = work_out
+
+    @cached_property
+    def _held(self) -> Mapping[str, float]:
+        return self._work_out()
+
+    def __getitem__(self, key: str) -> float:
+        return self._held[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._held)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha1(text.encode(), usedforsecurity=False).digest()[:12]
+
+
+class MeaningIndex:
+    """Wordings with their vectors, and the keys they belong to; a key counts by its nearest wording.
+
+    A wording that many keys share is held once.
+    """
+
+    def __init__(self, keys: Sequence[str], wording: np.ndarray, digests: np.ndarray, vectors: np.ndarray):
+        order = np.argsort(np.array(keys, dtype=object), kind="stable") if len(keys) else np.array([], int)
+        sorted_keys = [keys[i] for i in order]
+        self._starts = np.array(
+            [i for i, k in enumerate(sorted_keys) if i == 0 or k != sorted_keys[i - 1]], dtype=np.int64
+        )
+        self._keys = [sorted_keys[i] for i in self._starts]
+        self._faqs = [i for i, k in enumerate(self._keys) if k.startswith("Q")]
+        self._wording = wording[order] if len(keys) else np.zeros(0, np.int64)
+        self._raw = (list(keys), wording)
+        self._digests = digests
         self._vectors = vectors
 
     @classmethod
-    def build(cls, wordings: Sequence[tuple[str, str]]) -> MeaningIndex:
-        """Encode (key, wording) pairs on all cores; about 30 ms a wording and core."""
-        return cls([k for k, _ in wordings], encode([w for _, w in wordings], threads=os.cpu_count() or 1))
+    def build(
+        cls,
+        wordings: Sequence[tuple[str, str]],
+        known: MeaningIndex | None = None,
+        most: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> tuple[MeaningIndex, int]:
+        """Return the index of (key, wording) pairs and how many wordings still want encoding.
+
+        Vectors are taken from `known` where it has them; of the others at most `most` are encoded, on all cores, at about
+        30 ms a wording and core. `progress` hears (done, of).
+        """
+        held = known.vectors() if known else {}
+        texts = list(dict.fromkeys(w for _, w in wordings))
+        missing = [t for t in texts if _digest(t) not in held]
+        wanted = missing if most is None else missing[:most]
+        for start in range(0, len(wanted), 100):
+            part = wanted[start : start + 100]
+            made = encode(part, threads=os.cpu_count() or 1)
+            held.update(zip(map(_digest, part), made, strict=True))
+            if progress:
+                progress(min(start + 100, len(wanted)), len(wanted))
+        texts = [t for t in texts if _digest(t) in held]
+        at = {t: i for i, t in enumerate(texts)}
+        pairs = [(k, at[w]) for k, w in wordings if w in at]
+        vectors = np.array([held[_digest(t)] for t in texts], dtype=np.float32).reshape(-1, WIDTH)
+        digests = np.array([_digest(t) for t in texts], dtype="S12")
+        index = cls([k for k, _ in pairs], np.array([i for _, i in pairs], dtype=np.int64), digests, vectors)
+        return index, len(missing) - len(wanted)
+
+    def vectors(self) -> dict[bytes, np.ndarray]:
+        """Return the vectors by what their wordings hash to."""
+        # A hash that ends in zero bytes comes back shorter from NumPy.
+        return {bytes(d).ljust(12, b"\0"): v for d, v in zip(self._digests, self._vectors, strict=True)}
 
     def save(self, path: Path) -> None:
         """Write to an .npz file."""
+        keys, wording = self._raw
         with path.open("wb") as handle:
-            np.savez(handle, keys=np.array(self._raw_keys), vectors=self._vectors.astype(np.float16))
+            np.savez(
+                handle,
+                keys=np.array(keys, dtype=str),
+                wording=wording,
+                digests=self._digests,
+                vectors=self._vectors.astype(np.float16),
+            )
+            handle.flush()
+            os.fsync(handle.fileno())
 
     @classmethod
     def load(cls, path: Path) -> MeaningIndex:
         """Read what `save` wrote."""
         with np.load(path, allow_pickle=False) as data:
-            return cls([str(k) for k in data["keys"]], data["vectors"].astype(np.float32))
+            keys = [str(k) for k in data["keys"]]
+            return cls(keys, data["wording"], data["digests"], data["vectors"].astype(np.float32))
 
-    def near(self, vector: np.ndarray) -> dict[str, float]:
-        """Return every key with the cosine of its nearest wording to `vector`."""
-        cosines = self._vectors @ vector
-        best = np.full(len(self._keys), -1.0, dtype=np.float32)
-        np.maximum.at(best, self._owner, cosines)
-        return dict(zip(self._keys, best.tolist(), strict=True))
+    def near(self, vector: np.ndarray, top: int = 200) -> dict[str, float]:
+        """Return the keys nearest to `vector` with the cosine of their nearest wording, all FAQs and the `top` rows."""
+        if not self._keys:
+            return {}
+        best = np.maximum.reduceat((self._vectors @ vector)[self._wording], self._starts)
+        chosen: Sequence[int] = range(len(best))
+        if len(best) > top:
+            first = np.argpartition(-best, top)[:top]
+            chosen = [*first.tolist(), *self._faqs]
+        return {self._keys[i]: float(best[i]) for i in dict.fromkeys(chosen)}

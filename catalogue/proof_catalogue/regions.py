@@ -3,75 +3,18 @@
 from __future__ import annotations
 
 import csv
+import functools
 import re
 from dataclasses import dataclass
 from pathlib import Path
+
+import yaml
 
 from .errors import CatalogueError
 
 COUNTRY = "000000"
 _SUFFIX = re.compile(r"(?:特别行政区|(?:[\u4e00-\u9fff]{1,4}族)*自治[区州县旗]|[省市区县旗盟]|地区)$")
-# Names that changed or merged; the sources are the State Council's approvals of 2021-01-11 (杭州) and 2013-10-17 (绍兴).
-FORMER_NAMES = {
-    "江干区": "330102",
-    "江干": "330102",
-    "下城区": "330105",
-    "下沙": "330114",
-    "大江东": "330114",
-    "绍兴县": "330603",
-    "上虞市": "330604",
-    "鄞县": "330212",
-    "奉化市": "330213",
-    "富阳市": "330111",
-    "临安市": "330112",
-    "洞头县": "330305",
-    "玉环县": "331083",
-    "柯城": "330802",
-}
-# Short names that are ordinary words or belong to several places; only the full name counts.
-_AMBIGUOUS = {
-    "普陀",
-    "江山",
-    "江北",
-    "东阳",
-    "仙居",
-    "开化",
-    "云和",
-    "松阳",
-    "龙游",
-    "平阳",
-    "永康",
-    "西湖",
-    "鼓楼",
-    "新华",
-    "城区",
-    "和平",
-    "朝阳",
-    "河东",
-    "河西",
-    "南山",
-    "向阳",
-    "长安",
-    "安宁",
-    "文成",
-    "新城",
-    "青山",
-    "城关",
-    "市中",
-    "桥东",
-    "桥西",
-    "郊区",
-    "矿区",
-    "前进",
-    "东风",
-    "永定",
-    "安定",
-    "大同",
-    "三门",
-    "吉安",
-    "泰安",
-}
-_ZHEJIANG_SHORT = {"龙游", "平阳", "永康", "东阳", "仙居", "松阳", "开化", "江山", "三门", "文成", "云和"}
+SHIPPED = Path(__file__).resolve().parent.parent / "data"
 
 
 @dataclass(frozen=True)
@@ -92,40 +35,128 @@ class Region:
         return "city" if self.code.endswith("00") else "county"
 
 
+@dataclass(frozen=True)
+class Former:
+    """A code or name that is no longer in use and the `code` of today that it leads to.
+
+    `old_code` is empty for a mere name; `since` is the year or day of the change; `source` says who states it; `note` says how
+    a place that was divided was decided.
+    """
+
+    old_code: str
+    old_name: str
+    code: str
+    since: str
+    source: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How places are named in speech: `ordinary` short names are words of their own, `plain_at_home` those of the home province that count."""
+
+    ordinary: frozenset[str]
+    plain_at_home: frozenset[str]
+
+
 def short_name(name: str) -> str:
     """Return `name` without its administrative suffix (杭州市 → 杭州), never shorter than two characters."""
     short = _SUFFIX.sub("", name)
     return short if len(short) >= 2 else name
 
 
-class Regions:
-    """All regions, by code and by name."""
+def read_former(path: Path) -> list[Former]:
+    """Read `former_regions.csv`; none where there is no such file. Raises CatalogueError naming the line on the first fault."""
+    if not path.exists():
+        return []
+    found: list[Former] = []
+    seen: set[str] = set()
+    with path.open(encoding="utf-8", newline="") as handle:
+        for number, line in enumerate(csv.DictReader(handle), 2):
+            where = f"{path.name}, line {number}"
+            try:
+                former = Former(**{k: (v or "").strip() for k, v in line.items()})
+            except TypeError:
+                raise CatalogueError(
+                    f"{where}: needs old_code, old_name, code, since, source and note"
+                ) from None
+            if not re.fullmatch(r"(\d{6})?", former.old_code) or not re.fullmatch(r"\d{6}", former.code):
+                raise CatalogueError(f"{where}: a code is not six digits")
+            if not former.old_name or not former.source:
+                raise CatalogueError(f"{where}: needs a name and a source")
+            if not re.fullmatch(r"\d{4}(-\d{2}-\d{2})?", former.since):
+                raise CatalogueError(f"{where}: since {former.since!r} is neither a year nor a day")
+            if former.old_code in seen:
+                raise CatalogueError(f"{where}: the code {former.old_code} stands twice")
+            seen |= {former.old_code} - {""}
+            found.append(former)
+    return found
 
-    def __init__(self, regions: list[Region], home: str = "330000"):
+
+def read_wording(path: Path) -> Wording:
+    """Read `region_names.yml`; nothing is ordinary where there is no such file. Raises CatalogueError if it is malformed."""
+    if not path.exists():
+        return Wording(frozenset(), frozenset())
+    try:
+        held = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        return Wording(frozenset(held["ordinary"]), frozenset(held["plain_at_home"]))
+    except (UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise CatalogueError(f"{path.name}: needs ordinary and plain_at_home ({error})") from None
+
+
+@functools.lru_cache(maxsize=1)
+def _shipped() -> tuple[list[Former], Wording]:
+    return read_former(SHIPPED / "former_regions.csv"), read_wording(SHIPPED / "region_names.yml")
+
+
+class Regions:
+    """All regions, by code and by name; codes and names of the past lead to those of today.
+
+    `former` and `wording` are those that ship where they are not given.
+    """
+
+    def __init__(
+        self,
+        regions: list[Region],
+        home: str = "330000",
+        former: list[Former] | None = None,
+        wording: Wording | None = None,
+    ):
         self.home = home
         self._by_code = {r.code: r for r in regions}
+        past = _shipped()[0] if former is None else former
+        wording = _shipped()[1] if wording is None else wording
+        self.former = [f for f in past if f.code in self._by_code]
+        self._today = {
+            f.old_code: f.code for f in self.former if f.old_code and f.old_code not in self._by_code
+        }
+        self._children: dict[str, list[Region]] = {}
         self._names: dict[str, list[str]] = {}
-        for region in regions:
+        for region in sorted(regions, key=lambda r: r.code):
+            if region.parent:
+                self._children.setdefault(region.parent, []).append(region)
             if region.code == COUNTRY or region.name in ("县", "市辖区"):
                 continue
             names = {region.name}
             short = short_name(region.name)
             in_home = region.code[:2] == home[:2]
             if (region.level != "county" or in_home) and (
-                short not in _AMBIGUOUS or (in_home and short in _ZHEJIANG_SHORT)
+                short not in wording.ordinary or (in_home and short in wording.plain_at_home)
             ):
                 names.add(short)
             for name in names:
                 self._names.setdefault(name, []).append(region.code)
-        for name, code in FORMER_NAMES.items():
-            if code in self._by_code:
-                self._names.setdefault(name, []).insert(0, code)
+        # The county-level 丽水市 of the past is no reason to doubt what 丽水市 means today.
+        held = {n for n, codes in self._names.items() if any(c[:2] == home[:2] for c in codes)}
+        for f in self.former:
+            if f.old_name not in held and f.old_name not in wording.ordinary:
+                self._names.setdefault(f.old_name, []).insert(0, f.code)
         longest = sorted((n for n in self._names if len(n) >= 2), key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, longest)))
 
     @classmethod
     def load(cls, path: Path, home: str = "330000") -> Regions:
-        """Read `code,name` lines. Raises CatalogueError on a malformed line."""
+        """Read `code,name` lines, and `former_regions.csv` and `region_names.yml` beside them. Raises CatalogueError on a malformed line."""
         regions = []
         with path.open(encoding="utf-8") as handle:
             for number, line in enumerate(csv.DictReader(handle), 2):
@@ -134,33 +165,48 @@ class Regions:
                     raise CatalogueError(f"{path.name}, line {number}: needs a six-digit code and a name")
                 regions.append((code, name))
         codes = {code for code, _ in regions}
-        return cls([Region(c, n, _parent(c, codes)) for c, n in regions], home)
+        former = read_former(path.with_name("former_regions.csv"))
+        for f in former:
+            if f.code not in codes:
+                raise CatalogueError(
+                    f"former_regions.csv: {f.old_name} leads to {f.code}, which is not there"
+                )
+            if f.old_code in codes and f.old_code != f.code:
+                raise CatalogueError(f"former_regions.csv: {f.old_code} {f.old_name} is in use today")
+        wording = read_wording(path.with_name("region_names.yml"))
+        return cls([Region(c, n, _parent(c, codes)) for c, n in regions], home, former, wording)
 
     def codes(self) -> list[str]:
         """Return all codes in order."""
         return sorted(self._by_code)
 
     def __contains__(self, code: object) -> bool:
-        return code in self._by_code
+        return code in self._by_code or code in self._today
 
     def get(self, code: str) -> Region:
-        """Return the region of `code`. Raises CatalogueError if there is none."""
+        """Return the region of `code`, today's for a code of the past. Raises CatalogueError if there is none."""
         try:
-            return self._by_code[code]
+            return self._by_code[self._today.get(code, code)]
         except KeyError:
             raise CatalogueError(f"no region has the code {code!r}") from None
 
+    def is_former(self, code: str) -> bool:
+        """Return whether `code` is one of the past."""
+        return code in self._today
+
     def chain(self, code: str | None) -> list[str]:
         """Return the codes whose rows hold in `code`, nearest first: county, city, province, country."""
-        codes, current = [], code or self.home
+        codes: list[str] = []
+        current: str | None = code or self.home
         while current:
-            codes.append(current)
-            current = self.get(current).parent or ""
+            region = self.get(current)
+            codes.append(region.code)
+            current = region.parent
         return codes
 
     def children(self, code: str) -> list[Region]:
         """Return the regions right below `code`, in order of code."""
-        return sorted((r for r in self._by_code.values() if r.parent == code), key=lambda r: r.code)
+        return list(self._children.get(self.get(code).code, ())) if code in self else []
 
     def find(self, text: str) -> list[tuple[Region, int, int]]:
         """Return the places named in `text` as (region, start, end); 杭州滨江 is one place, the smaller one."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ STATUSES = {
     "not_issued_by_village",
 }
 CONFIDENCES = {"high", "medium", "low"}
-# What a citizen can do under each verdict, best first.
+LISTS = ("aliases", "inferred", "see_also", "paths", "conditions")
+DATES = ("valid_from", "valid_until", "checked_at")
+# What a citizen can do under each verdict, best first, where the row itself does not say.
 PATHS = {
     "cancelled": [],
     "data_sharing": ["data_sharing"],
@@ -31,11 +34,17 @@ PATHS = {
     "wrong_issuer": ["present"],
     "held_document": ["present"],
 }
+_OPTIONAL = {"valid_from", "valid_until", "checked_at", "paths", "conditions", "guide"}
+PATH_NAMES = {"data_sharing", "verification", "pledge", "present", "obtain"}
 
 
 @dataclass(frozen=True)
 class Requirement:
-    """One catalogue row; the fields are those of `catalogue/data/requirements.jsonl`."""
+    """One catalogue row; the fields are those of `catalogue/data/requirements.jsonl`.
+
+    `valid_from` and `valid_until` are the first and the last day on which it holds, `checked_at` the day its source was last
+    looked at, all YYYY-MM-DD or empty where unknown. `paths` is empty where the status alone says what can be done.
+    """
 
     id: str
     kind: str
@@ -60,6 +69,12 @@ class Requirement:
     conflict: str = ""
     note: str = ""
     see_also: tuple[str, ...] = field(default=())
+    valid_from: str = ""
+    valid_until: str = ""
+    checked_at: str = ""
+    paths: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
+    guide: str = ""
 
     @classmethod
     def parse(cls, row: dict[str, Any], where: str) -> Requirement:
@@ -73,7 +88,7 @@ class Requirement:
                 raise CatalogueError(f"{where}: {name} is missing")
         row = {"aliases": [], **row}
         for name, value in row.items():
-            if name in ("aliases", "inferred", "see_also"):
+            if name in LISTS:
                 if not isinstance(value, list) or not all(isinstance(v, str) and v.strip() for v in value):
                     raise CatalogueError(f"{where}: {name} must be a list of texts")
             elif not isinstance(value, str):
@@ -87,6 +102,18 @@ class Requirement:
                 )
         if not re.fullmatch(r"\d{6}", row["region_code"]):
             raise CatalogueError(f"{where}: region_code {row['region_code']!r} is not six digits")
+        for name in DATES:
+            if row.get(name):
+                _day(row[name], f"{where}: {name}")
+        if row.get("valid_from") and row.get("valid_until") and row["valid_from"] > row["valid_until"]:
+            raise CatalogueError(
+                f"{where}: valid_from {row['valid_from']} is after valid_until {row['valid_until']}"
+            )
+        for path in row.get("paths") or []:
+            if path not in PATH_NAMES:
+                raise CatalogueError(
+                    f"{where}: the path {path!r} is not one of {', '.join(sorted(PATH_NAMES))}"
+                )
         values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
         return cls(**values)
 
@@ -104,6 +131,18 @@ class Requirement:
         """The proof's name without the bracketed remark that tells rows apart."""
         return re.sub(r"[（(][^（）()]*[）)]$", "", self.proof) or self.proof
 
+    @property
+    def ways(self) -> list[str]:
+        """The paths that this row offers, best first."""
+        return list(self.paths) or PATHS[self.verdict_kind]
+
+    def in_force(self, on: date) -> bool:
+        """Return whether the row holds on the day `on`; an unknown date sets no bound."""
+        day = on.isoformat()
+        return (not self.valid_from or self.valid_from <= day) and (
+            not self.valid_until or day <= self.valid_until
+        )
+
     def cautions(self) -> list[str]:
         """The catalogue's own doubts about this row, in words for the citizen; empty when there are none."""
         doubts = []
@@ -120,8 +159,12 @@ class Requirement:
         return doubts
 
     def json(self) -> dict[str, Any]:
-        """Return all fields as they stand in the data."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        """Return the fields as they stand in the data; those that few rows have only where they say something."""
+        return {
+            k: list(v) if isinstance(v, tuple) else v
+            for k, v in vars(self).items()
+            if v or k not in _OPTIONAL
+        }
 
     def verdict(self) -> dict[str, Any]:
         """Return the wire contract's `verdict` object for this row."""
@@ -141,7 +184,7 @@ class Requirement:
             "proof": self.proof,
             "matter": self.matter,
             "region": {"code": self.region_code, "name": self.region},
-            "paths": PATHS[self.verdict_kind],
+            "paths": self.ways,
             "replacement": self.replacement,
             "demanding_authority": self.demanding_authority,
             "issuing_authority": self.issuing_authority,
@@ -149,6 +192,15 @@ class Requirement:
             "sources": sources,
             "caution": "".join(self.cautions()) or None,
         }
+
+
+def _day(text: str, where: str) -> date:
+    try:
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+            raise ValueError
+        return date.fromisoformat(text)
+    except ValueError:
+        raise CatalogueError(f"{where} {text!r} is not a day as YYYY-MM-DD") from None
 
 
 def read_requirements(path: Path) -> list[Requirement]:

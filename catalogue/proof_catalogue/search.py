@@ -7,6 +7,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -176,7 +177,7 @@ def _nearest(text: str, wordings: Sequence[str], scorer: Callable[..., float]) -
 class Found:
     """One search for rows: everything that its candidates are compared by."""
 
-    def __init__(self, catalogue: Catalogue, query: str, region: str | None):
+    def __init__(self, catalogue: Catalogue, query: str, region: str | None, on: date | None = None):
         self.catalogue = catalogue
         links = catalogue.linker.link(query[:LONGEST])
         self.sought = Sought(links)
@@ -185,7 +186,7 @@ class Found:
         self.rows_of = {(t.kind, t.name): frozenset(t.requirements) for t in terms}
         place = links.region.code if links.region else region
         self.near = catalogue.near(links.text, _vector(links.text))
-        question = Question(links, place, near=self.near)
+        question = Question(links, place, near=self.near, on=on or date.today())
         self.case = Case(catalogue, question)
         self.decision: Decision = decide(catalogue, question)
         self.texts = catalogue.full_text(self.sought.content, CANDIDATES)
@@ -313,13 +314,15 @@ def _matched(features: dict[str, float]) -> tuple[str, ...]:
     return found or ("meaning",)
 
 
-def search(catalogue: Catalogue, query: str, region: str | None = None, limit: int = 10) -> list[Hit]:
-    """Return the rows for `query`, best first; rows of other provinces never, of other cities only when no region is known.
+def search(
+    catalogue: Catalogue, query: str, region: str | None = None, limit: int = 10, on: date | None = None
+) -> list[Hit]:
+    """Return the rows that hold `on` a day (today) for `query`, best first; rows of other provinces never, of other cities only when no region is known.
 
     A score is the probability that the row is what was looked for, by logistic models over names, words, sounds and meaning.
     Where the best is below the threshold nothing is returned. A place in the query outweighs `region`.
     """
-    found = Found(catalogue, query, region)
+    found = Found(catalogue, query, region, on)
     rows = found.candidates() if found.sought.content else []
     features = list(found.features(rows))
     held = models()
@@ -365,9 +368,13 @@ def faq_features(catalogue: Catalogue, query: str) -> dict[str, dict[str, float]
     return found
 
 
-def search_faqs(catalogue: Catalogue, query: str, limit: int = 3) -> list[tuple[Faq, float]]:
-    """Return the FAQs for `query`, best first, each with the probability that it is the one looked for; none below the threshold."""
+def search_faqs(
+    catalogue: Catalogue, query: str, limit: int = 3, on: date | None = None
+) -> list[tuple[Faq, float]]:
+    """Return the FAQs that hold `on` a day (today) for `query`, best first, each with the probability that it is the one looked for; none below the threshold."""
     model = models()["faqs"]
     scored = [(catalogue.faqs[k], model.score(f)) for k, f in faq_features(catalogue, query).items()]
-    scored = [(faq, score) for faq, score in scored if score >= model.threshold]
+    scored = [
+        (faq, score) for faq, score in scored if score >= model.threshold and faq.in_force(on or date.today())
+    ]
     return sorted(scored, key=lambda pair: (-pair[1], pair[0].id))[:limit]

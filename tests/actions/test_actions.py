@@ -31,14 +31,12 @@ CLASSES = dict(action_classes())
 
 def tracker(catalogue, text, intent, confidence=0.99, metadata=None, slots=None, entities=None):
     links = catalogue.linker.link(text)
-    near = dict(sorted(catalogue.near(links.text).items(), key=lambda p: -p[1])[:40])
-    understood = {"links": links.json(), "near": near}
     latest = {
         "text": text,
         "intent": {"name": intent, "confidence": confidence},
         "entities": entities or [],
         "metadata": metadata or {},
-        "catalogue": understood,
+        "catalogue": {"links": links.json()},
     }
     latest = json.loads(json.dumps(latest, ensure_ascii=False))  # as it travels between the processes
     return Tracker("s", slots or {}, latest, [], False, None, {}, "action_listen")
@@ -50,6 +48,20 @@ def run(action, *arguments, **names):
     (message,) = dispatcher.messages
     json.dumps([message, events], ensure_ascii=False)
     return message["custom"], {e["name"]: e["value"] for e in events}
+
+
+@pytest.mark.parametrize(
+    ("text", "intent", "times"),
+    [("谢谢", "thanks", 0), ("公司注销要清税证明吗", "ask_need_proof", 0), ("单身证明还要开吗", "ask_need_proof", 1)],
+)  # fmt: skip
+def test_nearness_is_worked_out_where_the_answer_needs_it_and_once(
+    monkeypatch, catalogue, text, intent, times
+):
+    asked = []
+    near = catalogue.near
+    monkeypatch.setattr(catalogue, "near", lambda text: asked.append(text) or near(text))
+    run(CLASSES["small_talk" if intent == "thanks" else "answer_question"], catalogue, text, intent)
+    assert len(asked) == times
 
 
 def test_the_domain_s_actions_are_those_in_the_folder():

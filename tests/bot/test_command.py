@@ -47,6 +47,7 @@ def shell(*words, **environment):
         ["catalogue", "search"],
         ["catalogue", "decide"],
         ["catalogue", "check"],
+        ["catalogue", "links"],
         ["catalogue", "import"],
     ],
 )
@@ -87,7 +88,7 @@ def test_search(catalogue):
 
 def test_check(catalogue):
     found = call("catalogue", "check")
-    assert found.exit_code == 0 and "no faults" in found.output
+    assert found.exit_code == 0 and "no errors" in found.output and "notice" in found.output
 
 
 def test_import(catalogue):

@@ -4,7 +4,10 @@ import pytest
 
 from bot.settings import ROOT, SettingsError, read_settings
 
-NAMES = ["PORT", "RASA_PORT", "ACTIONS_PORT", "HOST", "DATA", "MODELS", "DEADLINE", "RATE", "TRUSTED_PROXIES"]
+NAMES = [
+    "PORT", "RASA_PORT", "ACTIONS_PORT", "HOST", "DATA", "MODELS", "DEADLINE", "RATE", "TRUSTED_PROXIES",
+    "CASEBOOK_KEY", "CASEBOOK_URL", "PUBLIC_BASE", "CREDIT_URL", "CREDIT_SECRET", "SHARED_DATA_URL", "SHARED_DATA_SECRET",
+]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +20,7 @@ def test_the_defaults():
     found = read_settings()
     assert (found.host, found.port) == ("127.0.0.1", 8080)
     assert found.data == ROOT / "var" and found.models == ROOT / "models"
-    assert found.catalogue == ROOT / "var" / "catalogue.db"
+    assert found.data == ROOT / "var"
     assert found.rasa_url == f"http://127.0.0.1:{found.rasa_port}" and found.actions_url.startswith(
         "http://127.0.0.1:"
     )
@@ -67,3 +70,51 @@ def test_two_processes_on_one_port_are_refused(monkeypatch):
     monkeypatch.setenv("MIANZHENG_RASA_PORT", "5005")
     with pytest.raises(SettingsError, match=r"5005|MIANZHENG_RASA_PORT|MIANZHENG_PORT"):
         read_settings()
+
+
+def test_the_casebook_lies_below_the_data_unless_said_otherwise(monkeypatch, tmp_path):
+    monkeypatch.setenv("MIANZHENG_DATA", str(tmp_path))
+    found = read_settings()
+    assert found.casebook_url == f"sqlite:///{tmp_path.resolve()}/casebook.db" and found.is_local
+    assert found.casebook_keys == () and found.public_base == "http://127.0.0.1:8080"
+    monkeypatch.setenv("MIANZHENG_CASEBOOK_URL", "postgresql://book@db/book")
+    monkeypatch.setenv("MIANZHENG_CASEBOOK_KEY", "new, old,")
+    monkeypatch.setenv("MIANZHENG_PUBLIC_BASE", "https://zj.example/mz/")
+    found = read_settings()
+    assert not found.is_local and found.casebook_keys == ("new", "old")
+    assert found.public_base == "https://zj.example/mz"
+    assert "book@db" not in repr(found) and "old" not in repr(found)
+
+
+def test_a_process_that_others_reach_is_not_local(monkeypatch):
+    monkeypatch.setenv("MIANZHENG_HOST", "0.0.0.0")
+    assert not read_settings().is_local
+    monkeypatch.setenv("MIANZHENG_HOST", "::1")
+    assert read_settings().is_local and read_settings().public_base == "http://[::1]:8080"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CASEBOOK_URL", "mysql://x"),
+        ("PUBLIC_BASE", "zj.example"),
+        ("PUBLIC_BASE", "javascript:alert(1)"),
+        ("CREDIT_URL", "ftp://x"),
+        ("CREDIT_URL", "http://elsewhere.example"),
+        ("SHARED_DATA_URL", "http://127.0.0.1:9"),
+    ],
+)
+def test_a_bad_address_is_named(monkeypatch, name, value):
+    monkeypatch.setenv(f"MIANZHENG_{name}", value)
+    with pytest.raises(SettingsError, match=f"MIANZHENG_{name.split('_URL')[0]}"):
+        read_settings()
+
+
+def test_a_service_needs_a_secret(monkeypatch):
+    monkeypatch.setenv("MIANZHENG_CREDIT_URL", "https://credit.example/")
+    monkeypatch.setenv("MIANZHENG_CREDIT_SECRET", "short")
+    with pytest.raises(SettingsError, match="MIANZHENG_CREDIT_SECRET"):
+        read_settings()
+    monkeypatch.setenv("MIANZHENG_CREDIT_SECRET", "long enough, at least")
+    found = read_settings()
+    assert found.credit_url == "https://credit.example" and "long enough" not in repr(found)

@@ -88,13 +88,16 @@ def test_any_text_is_accepted_and_offsets_stay_inside(catalogue, text):
         assert 0 <= mention.start < mention.end <= len(links.text)
         assert mention.covered and mention.covered <= set(range(mention.start, mention.end))
     assert all(0 <= s < e <= len(links.text) for _, s, e in links.regions)
-    assert read_links(json.loads(json.dumps(links.json())), catalogue.term, catalogue.regions) == links
+    assert (
+        read_links(json.loads(json.dumps(links.json())), catalogue.term, catalogue.rows, catalogue.regions)
+        == links
+    )
 
 
 def test_links_of_a_term_that_is_gone_are_read_without_it(catalogue):
     value = catalogue.linker.link("公司注销要清税证明吗").json()
     value["proofs"].append(["不在目录里", 0, 2, "name", [0, 1]])
-    assert proofs(read_links(value, catalogue.term, catalogue.regions)) == {"清税证明"}
+    assert proofs(read_links(value, catalogue.term, catalogue.rows, catalogue.regions)) == {"清税证明"}
 
 
 def test_residue_is_what_was_not_understood(catalogue):

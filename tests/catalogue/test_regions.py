@@ -3,7 +3,7 @@
 import pytest
 
 from proof_catalogue.errors import CatalogueError
-from proof_catalogue.regions import Regions, short_name
+from proof_catalogue.regions import Regions, read_former, read_wording, short_name
 from proof_catalogue.store import DATA
 
 CITIES = {
@@ -130,3 +130,88 @@ def test_a_malformed_line_is_named(tmp_path, lines, line):
     path.write_text("code,name\n" + lines, encoding="utf-8")
     with pytest.raises(CatalogueError, match=rf"regions\.csv, line {line}\b"):
         Regions.load(path)
+
+
+FORMER = {
+    "330103": "拱墅区", "330104": "上城区", "330181": "萧山区", "330183": "富阳区", "330184": "余杭区", "330185": "临安区",
+    "330204": "鄞州区", "330227": "鄞州区", "330283": "奉化区", "330322": "洞头区", "330621": "柯桥区", "330682": "上虞区",
+    "331021": "玉环市", "339007": "义乌市", "332582": "莲都区", "330721": "金华市", "330821": "衢州市",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "name"), FORMER.items())
+def test_a_code_of_the_past_leads_to_today(regions, code, name):
+    today = regions.get(code)
+    assert today.name == name and code in regions and regions.is_former(code)
+    assert regions.chain(code) == regions.chain(today.code)
+    assert regions.children(code) == regions.children(today.code)
+
+
+def test_codes_in_use_are_not_former(regions):
+    for code in regions.codes():
+        assert not regions.is_former(code) and regions.get(code).code == code
+    assert {"330105", "330110", "330383"} <= set(regions.codes())
+    assert not set(FORMER) & set(regions.codes())
+
+
+def test_every_former_entry_leads_to_a_place_of_the_same_province_and_names_its_source(regions):
+    shipped = read_former(DATA / "former_regions.csv")
+    assert len(shipped) > 100 and {f.code for f in shipped} <= set(regions.codes())
+    for former in shipped:
+        assert former.source and former.code[:2] == "33" and former.old_code[:2] in ("33", "")
+
+
+def test_every_former_name_is_understood(regions):
+    missed = []
+    ordinary = read_wording(DATA / "region_names.yml").ordinary
+    today = {regions.get(c).name: c for c in regions.codes() if c[:2] == "33"}
+    for former in read_former(DATA / "former_regions.csv"):
+        if former.old_name in ordinary:
+            continue
+        found = [r.code for r, _, _ in regions.find(f"我在{former.old_name}办事")]
+        if found != [today.get(former.old_name, former.code)]:
+            missed.append((former.old_name, found))
+    assert not missed
+
+
+def test_a_name_of_today_keeps_its_meaning_whatever_it_meant_before(regions):
+    assert [r.code for r, _, _ in regions.find("丽水市")] == ["331100"]
+    assert regions.find("郊区") == []
+
+
+GOOD = "old_code,old_name,code,since,source,note\n330104,江干区,330102,2021-03-11,通知,\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (GOOD + "330104,下城区,330102,2021,通知,\n", "line 3: the code 330104 stands twice"),
+        (GOOD + "33010,下城区,330102,2021,通知,\n", "line 3: a code is not six digits"),
+        (GOOD + "330103,下城区,330102,2021,,\n", "line 3: needs a name and a source"),
+        (GOOD + "330103,下城区,330102,去年,通知,\n", "line 3: since '去年'"),
+        (GOOD + "330103,下城区,339999,2021,通知,\n", "下城区 leads to 339999, which is not there"),
+        (GOOD + "330102,上城区,330000,2021,通知,\n", "330102 上城区 is in use today"),
+        ("old_code,old_name\n330104,江干区\n", "line 2: needs old_code"),
+    ],
+)
+def test_a_fault_among_the_former_regions_is_named(tmp_path, text, message):
+    (tmp_path / "regions.csv").write_text(
+        "code,name\n000000,全国\n330000,浙江省\n330102,上城区\n", encoding="utf-8"
+    )
+    (tmp_path / "former_regions.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(CatalogueError, match=rf"former_regions\.csv.*{message}"):
+        Regions.load(tmp_path / "regions.csv")
+
+
+def test_faults_of_the_wording_are_named(tmp_path):
+    path = tmp_path / "region_names.yml"
+    for text in ("ordinary: [a]", "[", "- a"):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(CatalogueError, match=r"region_names\.yml: needs"):
+            read_wording(path)
+
+
+def test_regions_that_are_opened_from_a_database_know_the_past_too():
+    loaded = Regions.load(DATA / "regions.csv")
+    opened = Regions([loaded.get(c) for c in loaded.codes()])
+    assert opened.get("330104").code == "330102" and names(opened, "江干区") == ["上城区"]

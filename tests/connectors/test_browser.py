@@ -1,4 +1,4 @@
-"""The chat page in a real Chromium: on a phone and a desktop, with and without JavaScript."""
+"""The pages in a real Chromium: on a phone and a desktop, with and without JavaScript."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from ..identities import made_up, spoilt
 from ..support import ROOT
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack]
@@ -251,3 +252,43 @@ def test_dark_and_large_letters(visit):
     background = one.page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert sum(int(n) for n in background[background.index("(") + 1 : -1].split(",")[:3]) < 200, background
     one.page.screenshot(path=SCREENSHOTS / "phone-dark.png")
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "plain"])
+def test_a_pledge_from_question_to_letter_on_a_phone(visit, script):
+    one = visit("phone", script)
+    page = one.page
+    one.ask("用血直免要亲属关系证明吗")
+    one.press("开始承诺")
+    expect(one.last).to_contain_text("不实承诺的责任")
+    one.shot("7-notice")
+    one.ask("我叫张三")
+    expect(one.last.locator(".form-state")).to_contain_text("张*")
+    one.last.get_by_role("link", name="在网页上一次填完").click()
+    expect(page.locator("#name")).to_have_value("张三")
+    one.shot("8-pledge")
+    number = made_up(31)
+    page.fill("#id_number", spoilt(number))
+    page.fill("#facts", "我是献血者李四的丈夫。")
+    page.get_by_label("我看清了告知").check()
+    page.get_by_role("button", name="提交").click()
+    expect(page.locator('[role="alert"]')).to_contain_text("校验不对")
+    expect(page.locator("#id_number")).to_have_attribute("aria-invalid", "true")
+    one.shot("9-wrong")
+    assert one.complaints and all("422" in c for c in one.complaints)  # Chromium logs the status of the page
+    one.complaints.clear()
+    page.fill("#id_number", number)
+    page.get_by_label("我看清了告知").check()
+    page.get_by_role("button", name="提交").click()
+    expect(page.locator(".sheet-done")).to_contain_text("承诺书已经生成")
+    assert number not in page.content()
+    one.shot("10-done")
+    wide = (
+        page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if script
+        else 0
+    )
+    assert wide <= 0
+    page.get_by_role("link", name="验真假的页面").click()
+    expect(page.locator(".sheet-done")).to_contain_text("这份承诺书是真的")
+    one.shot("11-genuine")

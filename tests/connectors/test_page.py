@@ -115,7 +115,7 @@ def test_buttons_work_as_plain_posts(web):
     assert "choose:F305" in offered and "none" in offered
     html = ask(web, payload="choose:F305", message="还在框里的字")
     assert "还在框里的字" not in html and "杭州市" in html
-    old = [b for b in Page(html).all("button") if b.get("name") == "payload"]
+    old = [b for b in Page(html).all("button") if b.get("value") in offered]
     assert old and all("disabled" in b for b in old), "buttons of earlier turns are off"
 
 
@@ -229,7 +229,7 @@ def test_a_hostile_row_is_shown_as_words(web, monkeypatch, catalogue):
         source_url="javascript:alert(1)",
         source_title="<b>来源</b>",
     )
-    monkeypatch.setitem(web.app.state.catalogue.rows, "F274", planted)
+    monkeypatch.setitem(web.app.state.catalogue.rows._held, "F274", planted)
     page = Page(ask(web, message=QUESTION))
     assert not [s for s in page.all("script") if "src" not in s]
     assert not [i for i in page.all("img") if i.get("src") == "x"]

@@ -1,8 +1,9 @@
 """Whole dialogues against the real stack, through the API that the page and other programs use.
 
-A dialogue is a name, an optional profile `region` and `turns`; a turn says or presses (a row's button, none, human) and states
-what must come back: outcome, outcome_not, row, not_row, kind, kind_not, intent, place, proof, offers, nth_offer, buttons,
-contains, lacks.
+A dialogue is a name, an optional profile `region` and `turns`; a turn says or presses (a row's button, none, human, or a whole
+payload) and states what must come back: outcome, outcome_not, row, not_row, kind, kind_not, intent, place, proof, offers,
+nth_offer, buttons, contains, lacks; of an open form: form (its name, or null), asks, filled, error (words of one).
+`{id}`, `{other_id}`, `{wrong_id}` and `{no_date}` stand for made-up identity numbers, `{last}` for the last reference number.
 """
 
 from __future__ import annotations
@@ -13,11 +14,18 @@ from typing import Any
 import pytest
 import yaml
 
+from ..identities import made_up, spoilt
 from ..support import check_reply, said, verdicts
 
 HERE = Path(__file__).parent
 SAYS = {"say", "press", "region"}
-EXPECTS = {"outcome", "outcome_not", "row", "not_row", "kind", "kind_not", "intent", "place", "proof", "offers", "nth_offer", "buttons", "contains", "lacks"}  # fmt: skip
+EXPECTS = {"outcome", "outcome_not", "row", "not_row", "kind", "kind_not", "intent", "place", "proof", "offers", "nth_offer", "buttons", "contains", "lacks", "form", "asks", "filled", "error"}  # fmt: skip
+NUMBERS = {
+    "id": made_up(7),
+    "other_id": made_up(8),
+    "wrong_id": spoilt(made_up(7)),
+    "no_date": made_up(7, "19900230"),
+}
 
 
 def dialogues() -> list[Any]:
@@ -42,16 +50,27 @@ def test_the_dialogues_are_written_as_the_runner_reads_them():
 
 
 def payload_of(pressed: str) -> str:
-    return pressed if pressed in ("none", "human") else f"choose:{pressed}"
+    return pressed if pressed in ("none", "human") or ":" in pressed else f"choose:{pressed}"
+
+
+def filled_in(words: str, last: str) -> str:
+    """Return what is said or pressed with the numbers put in."""
+    for name, number in {**NUMBERS, "last": last}.items():
+        words = words.replace("{" + name + "}", number)
+    return words
 
 
 @pytest.mark.stack
 @pytest.mark.parametrize("dialogue", dialogues())
 def test_dialogue(stack, dialogue):
-    session, offered, talk = None, [], []
+    session, offered, talk, last = None, [], [], ""
     for turn in dialogue["turns"]:
         region = turn.get("region", dialogue.get("region"))
-        words = {"message": turn["say"]} if "say" in turn else {"payload": payload_of(turn["press"])}
+        words = (
+            {"message": filled_in(turn["say"], last)}
+            if "say" in turn
+            else {"payload": payload_of(filled_in(turn["press"], last))}
+        )
         reply = stack.chat(session_id=session, region=region, **words)
         session = reply["session_id"]
         talk.append(f"→ {turn.get('say') or turn.get('press')}\n← {reply['outcome']} {[v['requirement_id'] for v in verdicts(reply)]} {reply['intent']} {said(reply)}")  # fmt: skip
@@ -61,6 +80,7 @@ def test_dialogue(stack, dialogue):
             check(turn, reply, offered)
         except AssertionError as error:
             raise AssertionError(f"{error}\n" + "\n".join(talk)) from None
+        last = (reply["form"] or {}).get("reference") or last
         offered = [c["requirement_id"] for c in reply["candidates"]]
 
 
@@ -89,6 +109,16 @@ def check(turn: dict[str, Any], reply: dict[str, Any], offered_before: list[str]
         assert (reply["slots"]["region"] or {}).get("code") == turn["place"], reply["slots"]
     if "proof" in turn:
         assert reply["slots"]["proof"] == turn["proof"], reply["slots"]
+    form = reply["form"] or {}
+    if "form" in turn:
+        assert form.get("name") == turn["form"], form
+    if "asks" in turn:
+        assert form.get("asks") == turn["asks"], form
+    if "filled" in turn:
+        assert form.get("filled") == turn["filled"], form
+    if "error" in turn:
+        assert any(turn["error"] in e for e in form["errors"]), form
+    assert not any(number in str(reply) for number in NUMBERS.values()), "a whole number came back"
     for row in many(turn.get("offers", [])):
         assert f"choose:{row}" in payloads, payloads
     for payload in many(turn.get("buttons", [])):

@@ -15,11 +15,10 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 from rasa.shared.utils.common import class_from_module_path
 
-from nlu.catalogue_linker import KEPT, UNDERSTOOD, CatalogueLinker
-from nlu.sentence_encoder import SENTENCE_VECTOR, SentenceEncoder
+from nlu.catalogue_linker import UNDERSTOOD, CatalogueLinker
+from nlu.sentence_encoder import SENTENCE_VECTOR, WIDTH, SentenceEncoder
 from nlu.text_mender import TextMender
 from proof_catalogue.linker import read_links
-from proof_catalogue.meaning import encode
 
 from ..support import ROOT
 
@@ -72,12 +71,10 @@ def test_no_messages_and_messages_without_text(make, component):
 def test_a_message_takes_milliseconds(make, component):
     made = make(component)
     processed(made, *SENTENCES)
-    vector = encode(["你好"])[0]
     times = []
     for _ in range(5):
         for text in SENTENCES:
             one = message(text)
-            one.set(SENTENCE_VECTOR, vector if component is CatalogueLinker else None)
             begun = time.perf_counter()
             made.process([one])
             times.append((time.perf_counter() - begun) * 1000)
@@ -124,11 +121,15 @@ def feature(found):
 
 def test_the_vector_is_a_dense_sentence_feature_and_stays_on_the_message(make):
     (found,) = processed(make(SentenceEncoder), "公司注销要清税证明吗")
-    assert feature(found).features.shape == (1, 384) and feature(found).features.dtype == np.float32
-    assert feature(found).type == "sentence" and found.get(SENTENCE_VECTOR).shape == (384,)
+    assert feature(found).features.shape == (1, WIDTH) and feature(found).features.dtype == np.float32
+    assert feature(found).type == "sentence" and found.get(SENTENCE_VECTOR).shape == (WIDTH,)
     assert np.linalg.norm(found.get(SENTENCE_VECTOR)) == pytest.approx(1, abs=1e-3)
     scale = SentenceEncoder.get_default_config()["scale"]
     assert np.linalg.norm(feature(found).features) == pytest.approx(scale, rel=1e-3)
+
+
+def test_a_blank_message_is_encoded(make):
+    assert np.isfinite(feature(processed(make(SentenceEncoder), " ")[0]).features).all()
 
 
 def test_messages_without_text_get_none(make):
@@ -160,10 +161,10 @@ def test_entities_and_links(make, catalogue):
         if e["entity"] == "proof":
             assert found.get(TEXT)[e["start"] : e["end"]] == "清税证明"
     understood = json.loads(json.dumps(found.get(UNDERSTOOD)))
-    assert read_links(understood["links"], catalogue.term, catalogue.regions) == catalogue.linker.link(
-        found.get(TEXT)
-    )
-    assert len(understood["near"]) == KEPT
+    assert read_links(
+        understood["links"], catalogue.term, catalogue.rows, catalogue.regions
+    ) == catalogue.linker.link(found.get(TEXT))
+    assert set(understood) == {"links"}, "nearness is worked out by the actions, where it is needed"
     assert UNDERSTOOD in found.output_properties and ENTITIES in found.output_properties
 
 
@@ -177,13 +178,6 @@ def test_entities_of_others_are_kept(make):
 def test_offsets_never_point_outside_the_text(make, text):
     for e in processed(make(CatalogueLinker), text)[0].get(ENTITIES):
         assert 0 <= e["start"] <= e["end"] <= len(text)
-
-
-def test_the_vector_that_is_there_is_used_and_gives_the_same(make):
-    (encoded,) = processed(make(SentenceEncoder), "公司注销要清税证明吗")
-    with_vector = make(CatalogueLinker).process([encoded])[0].get(UNDERSTOOD)["near"]
-    without = processed(make(CatalogueLinker), "公司注销要清税证明吗")[0].get(UNDERSTOOD)["near"]
-    assert with_vector == pytest.approx(without, abs=2e-3)
 
 
 def test_the_importer_finds_the_data_whatever_paths_are_guessed():

@@ -3,7 +3,7 @@
 import pytest
 
 from nlu import evaluation
-from nlu.evaluation import half, judge, table
+from nlu.evaluation import answers_all, half, judge
 
 
 def reply(outcome="answered", asserted=(), offered=(), text=""):
@@ -11,6 +11,7 @@ def reply(outcome="answered", asserted=(), offered=(), text=""):
     return {
         "outcome": outcome,
         "verdict": verdicts[0] if verdicts else None,
+        "verdicts": verdicts,
         "candidates": [{"requirement_id": r} for r in offered],
         "replies": [{"text": text}],
     }
@@ -59,13 +60,6 @@ def test_the_halves_are_fixed_and_whole():
     assert 0.3 < len(evaluation.questions("test")) / len(everything) < 0.7
 
 
-def test_every_item_names_rows_that_are_there(catalogue):
-    items = evaluation.questions() + [t for d in evaluation.dialogues() for t in d["turns"]]
-    for item in items:
-        assert set(item.get("accept") or []) <= set(catalogue.rows), item
-        assert item.get("region") is None or item["region"] in catalogue.regions
-
-
 def test_the_lookups(catalogue):
     items = evaluation.lookups()
     assert len({(i["q"], i.get("region")) for i in items}) == len(items) >= 400
@@ -82,11 +76,8 @@ def test_no_lookup_stands_in_another_set():
     assert not others & {i["q"] for i in evaluation.lookups()}
 
 
-def test_the_table():
-    report = {
-        "split": "test",
-        "figures": {"all": (9, 10)},
-        "milliseconds": {"median": 1.0, "p95": 2.0},
-        "mistakes": [],
-    }
-    assert "90.0 %" in table(report)
+def test_each_question_of_a_message_counts():
+    wanted = gold(accept=("F001", "F002"), accept_all=[["F001"], ["F002", "F003"]])
+    assert answers_all(wanted, reply(asserted=["F001", "F003"]))
+    assert answers_all(wanted, reply("clarification", offered=["F002", "F001"]))
+    assert not answers_all(wanted, reply(asserted=["F001"]))

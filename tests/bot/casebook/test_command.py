@@ -1,0 +1,135 @@
+"""`mianzheng casebook` as staff and operators run it: a real process, its output and exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+
+import pytest
+
+from bot.casebook.casebook import open_casebook
+from bot.casebook.sealing import key_file, new_key
+
+from ...support import COMMAND, ROOT
+from .support import ID_NUMBER, NAME, REQUIREMENT, filled
+from .test_demand_reports import report
+
+
+@pytest.fixture
+def mianzheng(settings):
+    """Run the command on this test's casebook."""
+
+    def run(*arguments, typed="", **environment):
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("MIANZHENG_")}
+        return subprocess.run(
+            [COMMAND, "casebook", *arguments],
+            cwd=ROOT,
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**clean, "MIANZHENG_DATA": str(settings.data), **environment},
+        )
+
+    return run
+
+
+@pytest.fixture
+def book(settings):
+    """A casebook beside the command, by the real clock."""
+    opened = open_casebook(settings)
+    yield opened
+    opened.close()
+
+
+def test_a_new_key_fits_the_setting(mianzheng):
+    one, two = mianzheng("new-key").stdout.strip(), mianzheng("new-key").stdout.strip()
+    assert one != two
+    assert mianzheng("audit", MIANZHENG_CASEBOOK_KEY=f"{one},{two}").returncode == 0
+
+
+def test_rotation_from_the_key_file_to_a_new_key(mianzheng, book, settings):
+    pledge = filled(book)
+    old, new = key_file(settings).read_text().strip(), new_key()
+    assert re.fullmatch(
+        r"\d+ seals renewed\n", mianzheng("rotate-key", MIANZHENG_CASEBOOK_KEY=f"{new},{old}").stdout
+    )
+    shown = mianzheng("show", pledge.reference, "--staff", "chen", MIANZHENG_CASEBOOK_KEY=new)
+    assert json.loads(shown.stdout)["fields"]["name"] == NAME
+    refused = mianzheng("audit")  # the key file still holds the old key only
+    assert refused.returncode == 1 and refused.stderr.startswith(
+        "mianzheng: the casebook was sealed with another key"
+    )
+    assert "Traceback" not in refused.stderr
+
+
+def test_staff_list_show_decide_and_the_trail(mianzheng, book):
+    pledge = filled(book)
+    assert mianzheng("list", "pledges", "--state", "submitted").returncode == 1
+    book.pledges.submit(pledge.reference)
+    listed = mianzheng("list", "pledges", "--region", "330100")
+    assert json.loads(listed.stdout)[0]["reference"] == pledge.reference and NAME not in listed.stdout
+    assert mianzheng("decide", pledge.reference, "--staff", "chen").stdout == "decided\n"
+    again = mianzheng("decide", pledge.reference, "--staff", "chen")
+    assert (again.returncode, again.stderr) == (1, "not possible: wrong_state: decided\n")
+    assert mianzheng("show", "ZZ000000-AAAAAA", "--staff", "chen").returncode == 1
+    trail = mianzheng("audit", "--reference", pledge.reference).stdout.splitlines()
+    assert "staff:chen  decide" in trail[0] and len(trail) == 4
+
+
+def test_verification_and_report_are_answered(mianzheng, book):
+    asked = book.verifications.open("o1", REQUIREMENT, "330106", immediate=True)
+    told = report(book)
+    assert mianzheng("tick").returncode == 0
+    done = mianzheng("answer", asked.reference, "--result", "confirmed", "--note", "一致", "--staff", "chen")
+    assert done.stdout == "answered\n"
+    closed = mianzheng(
+        "close-report", told.reference, "--outcome", "corrected", "--explanation", "已改正", "--staff", "chen"
+    )
+    assert closed.stdout == "closed\n" and book.reports.get(told.reference).explanation == "已改正"
+    month = told.created_at.strftime("%Y-%m")
+    assert json.loads(mianzheng("board", month).stdout)["leading_offices"][0]["corrected"] == 1
+    assert mianzheng("board", "soon").returncode == 1
+
+
+def test_credit_from_finding_to_repair(mianzheng, book):
+    made = mianzheng(
+        "record-false-pledge", "--region", "330106", "--source", "某局认定", "--found", "2026-11-01", "--staff", "chen",
+        typed=f"{ID_NUMBER}\n{NAME}\n",
+    )  # fmt: skip
+    reference = re.search(r"XY\d{6}-\w{6}", made.stdout)[0]
+    assert [r.reference for r in book.credit.counting(ID_NUMBER)] == [reference]
+    for step, state in (("object", "objected"), ("reject", "in_force"), ("repair", "repaired")):
+        assert mianzheng("credit", reference, step, "--words", "说明", "--staff", "li").stdout == f"{state}\n"
+    assert book.credit.counting(ID_NUMBER) == []
+
+
+def test_one_person_is_exported_and_erased(mianzheng, book):
+    pledge = filled(book)
+    assert mianzheng("export", "--staff", "chen", typed="330106199901010000\n").returncode == 1
+    found = mianzheng("export", "--staff", "chen", "--id-number", ID_NUMBER)
+    assert json.loads(found.stdout)["pledges"][0]["fields"]["name"] == NAME
+    kept = mianzheng("delete", "--staff", "chen", "--id-number", ID_NUMBER, typed="n\n")
+    assert kept.returncode == 1 and book.pledges.get(pledge.reference).fields
+    gone = mianzheng("delete", "--staff", "chen", "--id-number", ID_NUMBER, "--yes")
+    assert gone.stdout == "1 pledges\n" and book.pledges.get(pledge.reference).fields == {}
+    assert mianzheng("retire").stdout == "nothing to erase\n"
+
+
+def test_a_letter_file_is_verified(mianzheng, book, tmp_path):
+    pledge = filled(book)
+    letter = book.pledges.submit(pledge.reference)
+    file = tmp_path / "letter.pdf"
+    file.write_bytes(book.pledges.document(pledge.reference, "pdf", secret=letter.secret))
+    good = mianzheng("verify", str(file))
+    assert good.returncode == 0 and good.stdout.startswith(f"genuine: {pledge.reference}, issued ")
+    file.write_bytes(file.read_bytes()[:-1] + b"!")
+    bad = mianzheng("verify", str(file))
+    assert bad.returncode == 1 and bad.stdout == "not a letter that was issued here, or changed since\n"
+
+
+def test_staff_have_to_say_who_they_are(mianzheng):
+    assert mianzheng("decide", "CN261123-AAAAAA").returncode == 2
+    assert mianzheng("list", "everything").returncode == 2
