@@ -174,17 +174,6 @@ def _nearest(text: str, wordings: Sequence[str], scorer: Callable[..., float]) -
     return found[1] / 100 if found else 0.0
 
 
-def _said(mentions: tuple[Mention, ...], row: Requirement, how: str) -> frozenset[int]:
-    """Return the characters of the query that name a term of `row`."""
-    return frozenset().union(
-        *(
-            m.covered
-            for m in mentions
-            if m.how == how and not m.term.generic and row.id in m.term.requirements
-        )
-    )
-
-
 class Found:
     """One search for rows: everything that its candidates are compared by."""
 
@@ -193,6 +182,8 @@ class Found:
         links = catalogue.linker.link(query[:LONGEST])
         self.sought = Sought(links)
         self.links = links
+        terms = [m.term for m in (*links.proofs, *links.matters)]
+        self.rows_of = {(t.kind, t.name): frozenset(t.requirements) for t in terms}
         place = links.region.code if links.region else region
         self.near = catalogue.near(links.text, _vector(links.text))
         question = Question(links, place, near=self.near, on=on or date.today())
@@ -201,12 +192,19 @@ class Found:
         self.texts = catalogue.full_text(self.sought.content, CANDIDATES)
         self.best_text = max(self.texts.values(), default=0.0) or 1.0
 
+    def _said(self, mentions: tuple[Mention, ...], row: Requirement, how: str) -> frozenset[int]:
+        """Return the characters of the query that name a term of `row`."""
+        said = (m for m in mentions if m.how == how and not m.term.generic)
+        return frozenset().union(
+            *(m.covered for m in said if row.id in self.rows_of[m.term.kind, m.term.name])
+        )
+
     def candidates(self) -> list[Requirement]:
         """Return the rows that any index finds and that may hold where it is asked."""
-        proofs = [set(m.term.requirements) for m in self.links.proofs]
-        matters = [set(m.term.requirements) for m in self.links.matters if not m.term.generic]
+        proofs = [self.rows_of["proof", m.term.name] for m in self.links.proofs]
+        matters = [self.rows_of["matter", m.term.name] for m in self.links.matters if not m.term.generic]
         joint = {i for p in proofs for m in matters for i in p & m}
-        ids = dict.fromkeys(sorted(joint))
+        ids = dict.fromkeys(sorted(joint)[:PER_TERM])
         ids |= dict.fromkeys(self.links.rows)
         ids |= dict.fromkeys(self.texts)
         near = sorted((-s, k) for k, s in self.near.items() if k in self.catalogue.rows)
@@ -225,8 +223,8 @@ class Found:
         chosen = {r.id: n for n, r in enumerate(self.decision.rows)}
         for row in rows:
             proof_names, matter_names, names = _row_names(self.catalogue, row)
-            proof, proof_cue = (_said(links.proofs, row, how) for how in ("name", "cue"))
-            matter, matter_cue = (_said(links.matters, row, how) for how in ("name", "cue"))
+            proof, proof_cue = (self._said(links.proofs, row, how) for how in ("name", "cue"))
+            matter, matter_cue = (self._said(links.matters, row, how) for how in ("name", "cue"))
             all_proof, all_matter = proof | proof_cue, matter | matter_cue
             alias = min(1.0, links.rows.get(row.id, 0) / max(2, len(links.text.replace(" ", ""))))
             text, sound, missing = _covered(sought, names)

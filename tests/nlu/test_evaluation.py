@@ -60,6 +60,22 @@ def test_the_halves_are_fixed_and_whole():
     assert 0.3 < len(evaluation.questions("test")) / len(everything) < 0.7
 
 
+def test_the_lookups(catalogue):
+    items = evaluation.lookups()
+    assert len({(i["q"], i.get("region")) for i in items}) == len(items) >= 400
+    assert sum(i["kind"] == "none" for i in items) >= 120
+    for item in items:
+        known = catalogue.faqs if item["kind"] == "faq" else catalogue.rows
+        assert set(item["accept"]) <= set(known) and bool(item["accept"]) == (item["kind"] != "none"), item
+        assert item.get("region") is None or item["region"] in catalogue.regions
+        assert item["split"] == half(item["q"])
+
+
+def test_no_lookup_stands_in_another_set():
+    others = {i["text"] for i in evaluation.questions()}
+    assert not others & {i["q"] for i in evaluation.lookups()}
+
+
 def test_each_question_of_a_message_counts():
     wanted = gold(accept=("F001", "F002"), accept_all=[["F001"], ["F002", "F003"]])
     assert answers_all(wanted, reply(asserted=["F001", "F003"]))
