@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.answer import Answer, Reply
-from bot.answering import candidate, verdict_reply, verdict_text
+from bot.answering import candidate, starts, verdict_reply, verdict_text
 from bot.casebook.casebook import Casebook, find_reference
 from bot.casebook.errors import CasebookError, CaseError
 from bot.casebook.pledges import Pledge
@@ -199,6 +199,13 @@ class Guide:
             return self._gate_question("ward")
         if _WHY_ASKED.search(clean(text)):
             return self._ask(talk, form, [say("paths.form.why_asked")])
+        if resumes(text):
+            named = _form_named(text)
+            return (
+                self._resume(talk, text) if named not in (None, held["name"]) else self._ask(talk, form, [])
+            )
+        if starts(text) not in (None, held["name"]):
+            return None  # another path is wanted; this form stays where it is
         corrected = self._corrected(talk, form, text)
         if corrected is not None:
             return corrected
@@ -207,8 +214,6 @@ class Guide:
         given = form.read(talk, held["asks"], text, sure=sure)
         if given is not None:
             return self._took(talk, form, given)
-        if resumes(text):
-            return self._ask(talk, form, [])
         return None
 
     def _without_form(self, talk: Talk, text: str) -> Answer | None:
@@ -245,7 +250,7 @@ class Guide:
         return Answer("smalltalk", [Reply(say("paths.form.stopped", form=name), [resume])])
 
     def _resume(self, talk: Talk, text: str = "") -> Answer:
-        named = next((n for n, words in _FORMS_NAMED.items() if re.search(words, text)), None)
+        named = _form_named(text)
         if talk.form is None or (named and talk.form["name"] != named):
             talk.form = self._left_open(talk, named)
         if talk.form is None:
@@ -716,6 +721,10 @@ class Guide:
 
 _FORMS_NAMED = {"pledge": "承诺", "report": "举报|投诉", "verification": "核查|协查"}
 _KINDS = {"CN": "承诺", "HC": "核查|协查", "JB": "举报|投诉"}
+
+
+def _form_named(text: str) -> str | None:
+    return next((name for name, words in _FORMS_NAMED.items() if re.search(words, text)), None)
 
 
 def pledge_status(held: Pledge) -> str:

@@ -290,7 +290,8 @@ def test_a_report_survives_a_killed_process_and_another_form(make_client):
         talk.web = web
         talk("杭州市桐庐县横村镇")
         assert talk.asks == "proof" and talk.reply["form"]["filled"] == ["office", "place"]
-        talk.begin()
+        talk("用血直免要亲属关系证明吗")
+        talk("开始承诺")
         talk("张三")
         talk("先放一放，下次再填")
         assert talk.reply["form"] is None
