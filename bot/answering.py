@@ -192,6 +192,19 @@ def answer_message(catalogue: Catalogue, message: Message, context: Context) -> 
     return route(catalogue, message, context)
 
 
+def starts(text: str) -> str | None:
+    """Return which path a sentence wants to begin now (pledge, verification, report), or None."""
+    if _START_PLEDGE.search(text) and (not asks(text) or re.search(r"(?:帮我|给我)(?:办|弄|填)", text)):
+        return "pledge"
+    if asks(text):
+        return None
+    if is_stand_in(text) and "承诺" in text:
+        return "pledge"
+    if _START_VERIFICATION.search(text):
+        return "verification"
+    return "report" if _START_REPORT.search(text) else None
+
+
 def mend_route(message: Message, context: Context) -> Route | None:
     """Return the route for a message that its intent leads astray, else None: what is named weighs more than a weak intent."""
     links, intent, sure = message.links, message.intent, message.confidence
@@ -201,15 +214,9 @@ def mend_route(message: Message, context: Context) -> Route | None:
             return lambda catalogue, _message, context: choose(catalogue, row_id, context)
         if says_none(message.text):
             return lambda catalogue, _message, context: choose_none(catalogue, context)
-    starts = not asks(message.text)
-    if _START_PLEDGE.search(message.text) and (
-        starts or re.search(r"(?:帮我|给我)(?:办|弄|填)", message.text)
-    ):
-        return start_pledge
-    if starts and is_stand_in(message.text) and "承诺" in message.text:
-        return start_pledge
-    if starts and _START_VERIFICATION.search(message.text):
-        return start_verification
+    begun = starts(message.text)
+    if begun in ("pledge", "verification"):
+        return start_pledge if begun == "pledge" else start_verification
     if intent in ("report_demand", *QUESTION_INTENTS) and _COMPLAINT.search(links.text):
         return report_demand
     named = _names(message)

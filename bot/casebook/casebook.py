@@ -10,7 +10,7 @@
 
 Everything is synchronous and safe to call from many threads and from two processes on one database; an async caller
 uses `asyncio.to_thread`. Each kind of case has its own part, so that a caller sees at once what it may do:
-`pledges`, `verifications`, `reports`, `credit`, `desk`, and `upkeep` for jobs. What a case does not allow is a
+`pledges`, `verifications`, `reports`, `credit`, `desk`, `forms` that are still open, and `upkeep` for jobs. What a case does not allow is a
 `CaseError` with a `code`; that the casebook cannot be used at all is a `CasebookError`.
 """
 
@@ -24,6 +24,7 @@ from .credit_records import CreditBook
 from .demand_reports import DemandReports
 from .desk import Desk
 from .errors import CasebookError, CaseError
+from .open_forms import OpenForms
 from .pledges import Pledges
 from .store import Book, CaseFilter, Clock, Page, find_reference, utc_now
 from .upkeep import Upkeep
@@ -61,6 +62,7 @@ class Casebook:
         self.reports = DemandReports(book)
         self.credit = CreditBook(book)
         self.desk = Desk(book)
+        self.forms = OpenForms(book)
         self.upkeep = Upkeep(book, self.pledges)
 
     def owner_of(self, session_id: str) -> str:

@@ -41,6 +41,7 @@ PREFIXES = {
     "feedback": "FK",
     "unanswered": "WD",
     "credit_records": "XY",
+    "open_forms": "BD",
 }
 _REFERENCE = re.compile(
     rf"(?<![0-9A-Z])({'|'.join(PREFIXES.values())})[\s-]*(\d{{6}})[\s-]*([0-9A-Z]{{6}})(?![0-9A-Z])"

@@ -55,8 +55,8 @@ def _case(name: str, *columns: Any) -> Table:
         Column("closed_at", Instant),
         *columns,
         # Each holds all that a page is chosen by, so that far pages need not read the cases before them.
-        Index(f"ix_{name}_state", "state", "region", "updated_at", "reference"),
-        Index(f"ix_{name}_updated_at", "updated_at", "region", "reference"),
+        Index(f"ix_{name}_state", "state", "updated_at", "reference", "region"),
+        Index(f"ix_{name}_updated_at", "updated_at", "reference", "region"),
     )
 
 
@@ -88,6 +88,12 @@ pledges = _case(
         sqlite_where=_draft,
         postgresql_where=_draft,
     ),
+)
+
+open_forms = _case(
+    "open_forms",
+    Column("name", String(24), nullable=False),
+    Index("ux_open_forms", "owner", "name", unique=True),
 )
 
 letters = Table(

@@ -21,7 +21,7 @@ from .store import CHINA, CITIZEN, JOB, Book
 
 _BATCH = 200
 _OWNED = (tables.verifications, tables.demand_reports, tables.callbacks, tables.feedback)
-_SEALED = (tables.pledges, *_OWNED, tables.credit_records)
+_SEALED = (tables.pledges, *_OWNED, tables.credit_records, tables.open_forms)
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,10 @@ class Upkeep:
             erased = {"state": "expired", "sealed": None, "id_hash": "", "closed_at": now}
             self._book.change(connection, records, row.reference, JOB, "expire", **erased)
             done[records.name] += 1
-        questions = tables.unanswered
+        questions, forms = tables.unanswered, tables.open_forms
         with self._book.writing() as connection:
+            left = connection.execute(delete(forms).where(forms.c.updated_at < before("pledges_draft")))
+            done["open_forms"] += left.rowcount
             gone = connection.execute(delete(questions).where(questions.c.updated_at < before("unanswered")))
             done["unanswered"] += gone.rowcount
         return {kind: count for kind, count in done.items() if count}
@@ -162,7 +164,9 @@ class Upkeep:
                     if table is tables.credit_records:
                         done["kept_credit_records"] += 1
                         continue
-                    if table is tables.pledges:
+                    if table is tables.open_forms:
+                        connection.execute(delete(table).where(table.c.reference == row.reference))
+                    elif table is tables.pledges:
                         self._pledges.erase(connection, row.reference, actor, "delete", "deleted")
                     else:
                         self._erase(connection, table, row, actor, "delete")

@@ -5,6 +5,7 @@ Personal data stay here and in the casebook. A message that answers an open ques
 
 from __future__ import annotations
 
+import copy
 import logging
 import re
 from datetime import timedelta
@@ -13,7 +14,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.answer import Answer, Reply
-from bot.answering import candidate, verdict_reply, verdict_text
+from bot.answering import candidate, starts, verdict_reply, verdict_text
 from bot.casebook.casebook import Casebook, find_reference
 from bot.casebook.errors import CasebookError, CaseError
 from bot.casebook.pledges import Pledge
@@ -95,19 +96,20 @@ class Guide:
     def wake(self, talk: Talk) -> None:
         """Find the form that an earlier process left open: a citizen should not notice that it was killed meanwhile."""
         try:
-            draft = self.casebook.pledges.open_draft(talk.owner)
+            held = self.casebook.forms.latest(talk.owner)
+            draft = self.casebook.pledges.open_draft(talk.owner) if held is None else None
         except (CasebookError, SQLAlchemyError) as error:
             log.error("the casebook failed: %s", type(error).__name__)
             return
-        if draft is None or talk.form is not None:
+        if talk.form is not None or (held is None and draft is None):
             return
-        recent = utc_now() - draft.updated_at < _STILL_TALKING
-        talk.form = {
-            "name": "pledge",
-            "reference": draft.reference,
-            "asks": draft.missing[0] if draft.missing else "consent",
-        }
-        if not recent:
+        if held is None:
+            assert draft is not None
+            held = {"name": "pledge", "reference": draft.reference, "updated_at": draft.updated_at}
+            held["asks"] = draft.missing[0] if draft.missing else "consent"
+        touched = held.pop("updated_at")
+        talk.form = held
+        if utc_now() - touched > _STILL_TALKING:
             talk.form["paused"] = True
 
     def knows(self, payload: str) -> bool:
@@ -128,19 +130,33 @@ class Guide:
         return made
 
     def _guarded(self, talk: Talk, act: Any) -> Answer | None:
+        before = copy.deepcopy(talk.form)
         try:
             made = act()
+            self._keep(talk, before)
             if made is not None and made.form is None and made.outcome != "form_done":
                 made.form = self.state(talk)
             return made
         except CaseError as error:
             if error.code in ("unknown_reference", "wrong_state"):
+                if talk.form:
+                    self.casebook.forms.drop(talk.owner, talk.form["name"])
                 talk.form = None  # ended elsewhere: on the page, by staff, or by its retention period
                 return Answer("smalltalk", [Reply(say("paths.form.ended"))])
             log.error("a case did not allow a step: %s", error.code)
         except (CasebookError, SQLAlchemyError) as error:
             log.error("the casebook failed: %s", type(error).__name__)
         return Answer("error", [Reply(say("paths.form.failed"))])
+
+    def _keep(self, talk: Talk, before: dict[str, Any] | None) -> None:
+        """Bring the casebook's copy of the open form up to date; another form that was left open stays there."""
+        if talk.form == before:
+            return
+        if talk.form is None:
+            assert before
+            self.casebook.forms.drop(talk.owner, before["name"])
+        else:
+            self.casebook.forms.save(talk.owner, talk.form["name"], talk.form)
 
     def state(self, talk: Talk, errors: tuple[str, ...] = ()) -> dict[str, Any] | None:
         """Return the wire contract's `form` of the open form, or None."""
@@ -180,9 +196,16 @@ class Guide:
             return self._pause(talk)
         if GUARDIAN.search(clean(text)) and not asks(text) and held["name"] == "pledge":
             talk.form = {**held, "gate": "ward"}
-            return Answer("form", [Reply(say("paths.pledge.ask.ward"))])
+            return self._gate_question("ward")
         if _WHY_ASKED.search(clean(text)):
             return self._ask(talk, form, [say("paths.form.why_asked")])
+        if resumes(text):
+            named = _form_named(text)
+            return (
+                self._resume(talk, text) if named not in (None, held["name"]) else self._ask(talk, form, [])
+            )
+        if starts(text) not in (None, held["name"]):
+            return None  # another path is wanted; this form stays where it is
         corrected = self._corrected(talk, form, text)
         if corrected is not None:
             return corrected
@@ -191,15 +214,13 @@ class Guide:
         given = form.read(talk, held["asks"], text, sure=sure)
         if given is not None:
             return self._took(talk, form, given)
-        if resumes(text):
-            return self._ask(talk, form, [])
         return None
 
     def _without_form(self, talk: Talk, text: str) -> Answer | None:
         if resumes(text) and (
             talk.form or "承诺" in text or "刚才" in text or "填" in text or "上次" in text
         ):
-            return self._resume(talk)
+            return self._resume(talk, text)
         if talk.form and discards(text):
             self._forms[talk.form["name"]].drop(talk)
             talk.form = None
@@ -228,16 +249,29 @@ class Guide:
         resume = {"title": say("paths.form.button_resume"), "payload": "form:resume"}
         return Answer("smalltalk", [Reply(say("paths.form.stopped", form=name), [resume])])
 
-    def _resume(self, talk: Talk) -> Answer:
+    def _resume(self, talk: Talk, text: str = "") -> Answer:
+        named = _form_named(text)
+        if talk.form is None or (named and talk.form["name"] != named):
+            talk.form = self._left_open(talk, named)
         if talk.form is None:
-            draft = self.casebook.pledges.open_draft(talk.owner)
-            if draft is None:
-                return Answer("smalltalk", [Reply(say("paths.form.nothing_to_resume"))])
-            talk.form = {"name": "pledge", "reference": draft.reference, "asks": draft.missing[0]}
-        talk.form = {k: v for k, v in talk.form.items() if k != "paused"}
+            return Answer("smalltalk", [Reply(say("paths.form.nothing_to_resume"))])
+        talk.form = {k: v for k, v in talk.form.items() if k not in ("paused", "updated_at")}
+        if "gate" in talk.form:
+            return self._gate_question(talk.form["gate"])
         form = self._forms[talk.form["name"]]
         talk.form["asks"] = self._next(talk, form)
         return self._ask(talk, form, [say("paths.form.resumed", form=say(f"paths.form.names.{form.name}"))])
+
+    def _left_open(self, talk: Talk, name: str | None) -> dict[str, Any] | None:
+        """Return the form of `name`, or the one that was touched last, that can still be filled in."""
+        held = self.casebook.forms.latest(talk.owner, name)
+        if held and "reference" in held:
+            pledge = self.casebook.pledges.get(held["reference"])
+            held = held if pledge and pledge.state == "draft" else None
+        if held is None and name in (None, "pledge"):
+            draft = self.casebook.pledges.open_draft(talk.owner)
+            held = {"name": "pledge", "reference": draft.reference, "asks": None} if draft else None
+        return held
 
     def _next(self, talk: Talk, form: Form) -> str | None:
         given = form.given(talk)
@@ -381,11 +415,7 @@ class Guide:
             return self._not_by_pledge(row)
         if is_stand_in(text):
             talk.form = {"name": "pledge", "gate": "guardian", "row": row.id}
-            yes = {"title": say("paths.pledge.guardian_yes"), "payload": "form:yes"}
-            no = {"title": say("paths.pledge.guardian_no"), "payload": "form:no"}
-            return Answer(
-                "clarification", [Reply(say("paths.pledge.guardian_ask", law=law("stand_in")), [yes, no])]
-            )
+            return self._gate_question("guardian")
         return self.pledge.begin(talk, row, self._region(talk, row))
 
     def begin_on_page(self, talk: Talk, row: Requirement) -> None:
@@ -451,12 +481,27 @@ class Guide:
             candidates=[candidate(row)],
         )
 
+    def _gate_question(self, gate: str) -> Answer:
+        if gate == "ward":
+            return Answer("form", [Reply(say("paths.pledge.ask.ward"))])
+        yes = {"title": say("paths.pledge.guardian_yes"), "payload": "form:yes"}
+        no = {"title": say("paths.pledge.guardian_no"), "payload": "form:no"}
+        words = say("paths.pledge.guardian_ask", law=law("stand_in"))
+        return Answer("clarification", [Reply(words, [yes, no])])
+
     def _at_gate(self, talk: Talk, text: str) -> Answer | None:
         """Lead through the question whether a stand-in is a guardian, and for whom."""
         held = talk.open
         if held is None or "gate" not in held:
             return None
         if held["gate"] == "ward":
+            if stops(text) or says_no(text):
+                talk.form = None if "row" in held else {k: v for k, v in held.items() if k != "gate"}
+                return (
+                    self._pause(talk)
+                    if talk.form
+                    else Answer("smalltalk", [Reply(say("paths.form.stopped_empty"))])
+                )
             name = read_name(text)
             if name is None:
                 return None if asks(text) else Answer("form", [Reply(say("paths.pledge.error.name"))])
@@ -470,7 +515,7 @@ class Guide:
             return None
         if says_yes(text) or (GUARDIAN.search(clean(text)) and not re.search(r"不是|没有?是", text)):
             talk.form = {**held, "gate": "ward"}
-            return Answer("form", [Reply(say("paths.pledge.ask.ward"))])
+            return self._gate_question("ward")
         talk.form = None
         if says_no(text) or stops(text) or re.search(r"不是|没有", text):
             row = self.catalogue.requirement(held["row"])
@@ -674,7 +719,12 @@ class Guide:
         return Answer("answered_policy", [Reply(say("paths.pledge.deleted", reference=held[0].reference))])
 
 
+_FORMS_NAMED = {"pledge": "承诺", "report": "举报|投诉", "verification": "核查|协查"}
 _KINDS = {"CN": "承诺", "HC": "核查|协查", "JB": "举报|投诉"}
+
+
+def _form_named(text: str) -> str | None:
+    return next((name for name, words in _FORMS_NAMED.items() if re.search(words, text)), None)
 
 
 def pledge_status(held: Pledge) -> str:

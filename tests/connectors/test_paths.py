@@ -279,3 +279,23 @@ def _closed_engine(settings):
     from sqlalchemy import create_engine
 
     return create_engine(settings.casebook_url, future=True)
+
+
+def test_a_report_survives_a_killed_process_and_another_form(make_client):
+    with make_client() as web:
+        talk = Talker(web)
+        talk("帮我登记一个举报")
+        talk("小李村村委会")
+    with make_client() as web:
+        talk.web = web
+        talk("杭州市桐庐县横村镇")
+        assert talk.asks == "proof" and talk.reply["form"]["filled"] == ["office", "place"]
+        talk("用血直免要亲属关系证明吗")
+        talk("开始承诺")
+        talk("张三")
+        talk("先放一放，下次再填")
+        assert talk.reply["form"] is None
+        talk("继续举报")
+        assert talk.asks == "proof" and talk.reply["form"]["name"] == "report"
+        talk("继续刚才的承诺")
+        assert talk.asks == "id_number" and talk.reply["form"]["filled"] == ["name"]

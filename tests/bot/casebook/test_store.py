@@ -15,10 +15,10 @@ import time
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from bot.casebook import tables
-from bot.casebook.casebook import CasebookError, open_casebook
+from bot.casebook.casebook import CasebookError, CaseFilter, open_casebook
 from bot.casebook.sealing import Key, Sealer, key_file, new_key
 
 from ...support import ROOT, wait_for
@@ -120,7 +120,7 @@ def test_the_migrations_make_exactly_the_tables_that_are_used(casebook):
             connection, opts={"include_object": lambda o, n, t, r, c: ours(t, n)}
         )
         assert compare_metadata(context, tables.metadata) == []
-        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "0001"
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "0002"
 
 
 # A process of its own that says each thing after the casebook has confirmed it.
@@ -222,3 +222,18 @@ def test_a_writer_waits_for_another_and_does_not_fail(local):
         assert local.pledges.get(draft.reference).fields == {}  # readers do not wait
     thread.join(20)
     assert wait_for(lambda: done, 5) and json.dumps(done[0].fields) == json.dumps({"name": "王"})
+
+
+@pytest.mark.parametrize(
+    "wanted", [CaseFilter(), CaseFilter(state="submitted"), CaseFilter(state="draft", region="330100")]
+)
+def test_a_far_page_is_chosen_from_an_index_alone_and_needs_no_sorting(local, wanted):
+    statements = []
+    event.listen(local._book.engine, "before_cursor_execute", lambda *a: statements.append((a[2], a[3])))
+    local.pledges.page(wanted, number=150)
+    chosen = next(s for s in statements if "OFFSET" in s[0])
+    with local._book.reading() as connection:
+        plan = " / ".join(
+            row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {chosen[0]}", chosen[1])
+        )
+    assert "COVERING INDEX" in plan and "TEMP B-TREE" not in plan

@@ -54,10 +54,10 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_callbacks_owner"), "callbacks", ["owner"], unique=False)
     op.create_index(
-        "ix_callbacks_state", "callbacks", ["state", "region", "updated_at", "reference"], unique=False
+        "ix_callbacks_state", "callbacks", ["state", "updated_at", "reference", "region"], unique=False
     )
     op.create_index(
-        "ix_callbacks_updated_at", "callbacks", ["updated_at", "region", "reference"], unique=False
+        "ix_callbacks_updated_at", "callbacks", ["updated_at", "reference", "region"], unique=False
     )
     op.create_table(
         "credit_records",
@@ -82,11 +82,11 @@ def upgrade() -> None:
     op.create_index(
         "ix_credit_records_state",
         "credit_records",
-        ["state", "region", "updated_at", "reference"],
+        ["state", "updated_at", "reference", "region"],
         unique=False,
     )
     op.create_index(
-        "ix_credit_records_updated_at", "credit_records", ["updated_at", "region", "reference"], unique=False
+        "ix_credit_records_updated_at", "credit_records", ["updated_at", "reference", "region"], unique=False
     )
     op.create_table(
         "demand_reports",
@@ -123,11 +123,11 @@ def upgrade() -> None:
     op.create_index(
         "ix_demand_reports_state",
         "demand_reports",
-        ["state", "region", "updated_at", "reference"],
+        ["state", "updated_at", "reference", "region"],
         unique=False,
     )
     op.create_index(
-        "ix_demand_reports_updated_at", "demand_reports", ["updated_at", "region", "reference"], unique=False
+        "ix_demand_reports_updated_at", "demand_reports", ["updated_at", "reference", "region"], unique=False
     )
     op.create_table(
         "feedback",
@@ -146,9 +146,9 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_feedback_owner"), "feedback", ["owner"], unique=False)
     op.create_index(
-        "ix_feedback_state", "feedback", ["state", "region", "updated_at", "reference"], unique=False
+        "ix_feedback_state", "feedback", ["state", "updated_at", "reference", "region"], unique=False
     )
-    op.create_index("ix_feedback_updated_at", "feedback", ["updated_at", "region", "reference"], unique=False)
+    op.create_index("ix_feedback_updated_at", "feedback", ["updated_at", "reference", "region"], unique=False)
     op.create_table(
         "pledges",
         sa.Column("reference", sa.String(length=32), nullable=False),
@@ -173,9 +173,9 @@ def upgrade() -> None:
     op.create_index(op.f("ix_pledges_id_hash"), "pledges", ["id_hash"], unique=False)
     op.create_index(op.f("ix_pledges_owner"), "pledges", ["owner"], unique=False)
     op.create_index(
-        "ix_pledges_state", "pledges", ["state", "region", "updated_at", "reference"], unique=False
+        "ix_pledges_state", "pledges", ["state", "updated_at", "reference", "region"], unique=False
     )
-    op.create_index("ix_pledges_updated_at", "pledges", ["updated_at", "region", "reference"], unique=False)
+    op.create_index("ix_pledges_updated_at", "pledges", ["updated_at", "reference", "region"], unique=False)
     op.create_index(
         "ux_pledges_draft",
         "pledges",
@@ -224,11 +224,11 @@ def upgrade() -> None:
     op.create_index(
         "ix_verifications_state",
         "verifications",
-        ["state", "region", "updated_at", "reference"],
+        ["state", "updated_at", "reference", "region"],
         unique=False,
     )
     op.create_index(
-        "ix_verifications_updated_at", "verifications", ["updated_at", "region", "reference"], unique=False
+        "ix_verifications_updated_at", "verifications", ["updated_at", "reference", "region"], unique=False
     )
     op.create_table(
         "letters",
