@@ -21,6 +21,8 @@ from .guards import RateLimiter
 from .rasa_client import RasaClient
 from .schemas import allow_nulls
 from .sessions import Sessions
+from .switches import Switches
+from .wechat import callback as wechat
 
 log = logging.getLogger("mianzheng.web")
 
@@ -50,7 +52,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         }
         app.state.catalogue = catalogue
         watcher = asyncio.create_task(app.state.rasa.watch())
+        if app.state.wechat:
+            await app.state.wechat.start()
         yield
+        if app.state.wechat:
+            await app.state.wechat.close()
         watcher.cancel()
         await app.state.rasa.close()
 
@@ -67,7 +73,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.notice = {}
     app.state.examples = web.words()["examples"]
     app.state.sessions = Sessions()
-    app.state.limiter = RateLimiter(settings.rate)
+    app.state.limiter = RateLimiter(settings.rate, settings.redis_url)
+    app.state.person_limiter = RateLimiter(settings.person_rate, settings.redis_url, of="person")
+    app.state.switches = Switches(settings.data)
+    app.state.wechat = wechat.WeChat(app, settings) if settings.wechat.token else None
     app.state.rasa = RasaClient(settings.rasa_url, settings.deadline)
     problems.install(app)
     plain = app.openapi
@@ -90,5 +99,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     app.include_router(api.router)
     app.include_router(web.router)
+    app.include_router(wechat.router)
     app.mount("/static", StaticFiles(directory=web.STATIC_DIR))
     return app

@@ -17,6 +17,7 @@ from bot.words import say
 from proof_catalogue.store import Catalogue
 
 from .guards import Guarded, guard
+from .plain_text import wants_human
 from .problems import Problem
 from .rasa_client import RasaClient, RasaDown
 from .sessions import Session
@@ -37,16 +38,18 @@ async def converse(
     """Take one turn and return the reply of the wire contract.
 
     Exactly one of `message` and `payload` counts, the payload first. `region` is a GB/T 2260 code or None; `client` is
-    what the rate limit counts by. Raises Problem: 422 for what is wrong with which field, 429 when asked too often,
-    503 while the catalogue is not open yet.
+    what the rate limit counts by, besides the conversation. Raises Problem: 422 for what is wrong with which field, 429
+    when asked too often, 503 while the catalogue is not open yet or staff have switched the channel off.
     """
     state = app.state
     if getattr(state, "catalogue", None) is None:
         raise Problem(503, "Starting", "系统正在启动，请稍等几秒再试。", headers={"Retry-After": "3"})
+    state.switches.check(channel)
     state.limiter.check(client)
     if region is not None and region not in state.catalogue.regions:
         raise Problem(422, "Unknown region", "没有这个行政区划代码。", "region")
     session: Session = state.sessions.open(session_id)
+    state.person_limiter.check(session.id)
     if payload is not None and payload not in session.offered:
         raise Problem(422, "Unknown payload", "这个按钮已经失效，请重新提问。", "payload")
     guarded = None if payload is not None else guard(message or "")
@@ -98,6 +101,8 @@ async def _answer(
             return _fixed("handoff", say("crisis"), "human")
         if guarded.nothing_left:
             return _fixed("guardrail_privacy", say("guardrail_privacy"), "privacy")
+        if wants_human(guarded.text):
+            payload = "human"  # typed or pressed, in any state, with Rasa or without
     text = _rasa_payload(payload) if payload is not None else guarded.text if guarded else ""
     rasa: RasaClient = state.rasa
     try:

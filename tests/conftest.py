@@ -45,7 +45,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def here() -> Settings:
     """The settings of a system in this working copy, its Rasa port closed."""
-    return dataclasses.replace(read_settings(), rasa_port=free_ports(1)[0], rate="100000/minute")
+    return dataclasses.replace(
+        read_settings(), rasa_port=free_ports(1)[0], rate="100000/minute", person_rate="100000/minute"
+    )
 
 
 @pytest.fixture(scope="session")

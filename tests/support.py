@@ -125,6 +125,7 @@ class Stack:
             "MIANZHENG_RASA_PORT": rasa,
             "MIANZHENG_ACTIONS_PORT": actions,
             "MIANZHENG_RATE": "100000/minute",
+            "MIANZHENG_PERSON_RATE": "100000/minute",
             "MIANZHENG_TEST_MARK": self.mark,
         }
 
