@@ -50,7 +50,7 @@ class InMemory:
             value = json.loads(held[0]) if held else {}
             yield value
             if value:
-                self._held[name] = (json.dumps(value), keep)
+                self._held[name] = (json.dumps(value, ensure_ascii=False), keep)
             else:
                 self._held.pop(name, None)
 
@@ -78,7 +78,7 @@ class InRedis:
             value = json.loads(held) if held else {}
             yield value
             if value:
-                await self._redis.set(key, json.dumps(value), px=int(keep * 1000))
+                await self._redis.set(key, json.dumps(value, ensure_ascii=False), px=int(keep * 1000))
             elif held:
                 await self._redis.delete(key)
 

@@ -32,7 +32,7 @@ from .platform import Platform, shared_by_all
 
 log = logging.getLogger("mianzheng.wechat")
 
-REPLY_WITHIN = 4.3  # seconds from a request's arrival to its reply; the platform waits five
+REPLY_WITHIN = 4.2  # seconds from a request's arrival to its reply; the platform waits five
 NOTHING = "success"  # what the platform takes for "no reply"
 _UNTOLD = {
     "image",

@@ -162,7 +162,7 @@ def _unattended(person: Person, key: str) -> bool:
 def _take(person: Person, key: str) -> list[str]:
     """Take out what may be handed out with the reply to `key`: what was left over, what is late and ready, its own."""
     pieces, person.rest = person.rest, []
-    for ready in [k for k in (*person.late, key) if k in person.answers]:
+    for ready in [k for k in dict.fromkeys((*person.late, key)) if k in person.answers]:
         pieces += person.answers.pop(ready)
         person.late = [k for k in person.late if k != ready]
         if ready != key:
