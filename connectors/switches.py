@@ -69,7 +69,7 @@ class Switches:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         at = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         switch = Switch(
-            channel, on, message or word("channel.off"), comment.strip(), by or getpass.getuser(), at
+            channel, on, message or word("channel.switched_off"), comment.strip(), by or getpass.getuser(), at
         )
         with FileLock(self._path.with_suffix(".lock"), timeout=10):
             write_object(self._path, {**read_object(self._path), channel: vars(switch)})
