@@ -17,7 +17,7 @@ from proof_catalogue.regions import Region
 from proof_catalogue.store import Catalogue
 
 from . import api, problems, web
-from .guards import RateLimiter
+from .guards import RateLimiter, counts
 from .rasa_client import RasaClient
 from .schemas import allow_nulls
 from .sessions import Sessions
@@ -73,8 +73,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.notice = {}
     app.state.examples = web.words()["examples"]
     app.state.sessions = Sessions()
-    app.state.limiter = RateLimiter(settings.rate, settings.redis_url)
-    app.state.person_limiter = RateLimiter(settings.person_rate, settings.redis_url, of="person")
+    storage = counts(settings.redis_url)
+    app.state.limiter = RateLimiter(settings.rate, storage)
+    app.state.person_limiter = RateLimiter(settings.person_rate, storage, of="person")
     app.state.switches = Switches(settings.data)
     app.state.wechat = wechat.WeChat(app, settings) if settings.wechat.token else None
     app.state.rasa = RasaClient(settings.rasa_url, settings.deadline)

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 
 from limits import RateLimitItem, parse
-from limits.storage import storage_from_string
+from limits.storage import Storage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 from redis import RedisError
 
@@ -99,15 +99,23 @@ def guard(message: str) -> Guarded:
     return Guarded(text, masked, masked and len(left) <= 4, attack, crisis)
 
 
-class RateLimiter:
-    """A moving-window limit for each client address or person; counted in Redis where its address is given."""
+def counts(redis_url: str = "") -> Storage:
+    """Return where rate limits are counted: in Redis where its address is given, else in this process.
 
-    def __init__(self, rate: str, redis_url: str = "", of: str = "address"):
+    One serves all limits of a process, since each starts a thread of its own at nearly every hit.
+    """
+    options = {"socket_timeout": 1, "socket_connect_timeout": 1} if redis_url else {}
+    return storage_from_string(redis_url or "memory://", **options)
+
+
+class RateLimiter:
+    """A moving-window limit `of` each address or person, such as 1200/minute, counted in `storage`."""
+
+    def __init__(self, rate: str, storage: Storage | None = None, of: str = "address"):
         self._item: RateLimitItem = parse(rate)
         self._of = of
-        options = {"socket_timeout": 1, "socket_connect_timeout": 1} if redis_url else {}
         # Kept here: the limiter itself holds it by a weak reference only.
-        self._storage = storage_from_string(redis_url or "memory://", **options)
+        self._storage = storage or counts()
         self._limiter = MovingWindowRateLimiter(self._storage)
 
     def check(self, client: str) -> None:
