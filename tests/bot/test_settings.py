@@ -4,7 +4,7 @@ import pytest
 
 from bot.settings import ROOT, SettingsError, read_settings
 
-NAMES = ["PORT", "RASA_PORT", "ACTIONS_PORT", "HOST", "DATA", "MODELS", "DEADLINE", "RATE", "TRUSTED_PROXIES"]
+NAMES = ["PORT", "RASA_PORT", "ACTIONS_PORT", "HOST", "DATA", "MODELS", "DEADLINE", "RATE", "TRUSTED_PROXIES", "PERSON_RATE", "REDIS_URL", "PUBLIC_URL", "WECHAT_TOKEN", "WECHAT_APP_ID", "WECHAT_AES_KEY", "WECHAT_APP_SECRET", "WECHAT_API_BASE"]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -66,4 +66,48 @@ def test_two_processes_on_one_port_are_refused(monkeypatch):
     monkeypatch.setenv("MIANZHENG_PORT", "5005")
     monkeypatch.setenv("MIANZHENG_RASA_PORT", "5005")
     with pytest.raises(SettingsError, match=r"5005|MIANZHENG_RASA_PORT|MIANZHENG_PORT"):
+        read_settings()
+
+
+def test_an_account_is_read(monkeypatch):
+    assert read_settings().wechat.token == ""
+    key = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
+    for name, value in {"TOKEN": "t", "APP_ID": "wx1", "AES_KEY": key, "APP_SECRET": "s"}.items():
+        monkeypatch.setenv(f"MIANZHENG_WECHAT_{name}", value)
+    found = read_settings().wechat
+    assert (found.token, found.app_id, found.aes_key, found.app_secret) == ("t", "wx1", key, "s")
+    assert found.api_base == "https://api.weixin.qq.com"
+
+
+@pytest.mark.parametrize("value", ["short", "=" * 43, "字" * 43, "a" * 44])
+def test_a_bad_key_is_named_and_not_shown(monkeypatch, value):
+    monkeypatch.setenv("MIANZHENG_WECHAT_APP_ID", "wx1")
+    monkeypatch.setenv("MIANZHENG_WECHAT_AES_KEY", value)
+    with pytest.raises(SettingsError, match="MIANZHENG_WECHAT_AES_KEY") as raised:
+        read_settings()
+    assert value not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["AES_KEY", "APP_SECRET"])
+def test_a_key_without_the_account_it_is_for_is_an_error(monkeypatch, name):
+    monkeypatch.setenv(f"MIANZHENG_WECHAT_{name}", "a" * 43)
+    with pytest.raises(SettingsError, match="MIANZHENG_WECHAT_APP_ID"):
+        read_settings()
+
+
+@pytest.mark.parametrize("name, value", [("REDIS_URL", "http://x"), ("REDIS_URL", "redis:"), ("PUBLIC_URL", "page.example"), ("PUBLIC_URL", "javascript:x"), ("WECHAT_API_BASE", "ftp://x")])  # fmt: skip
+def test_a_bad_address_is_named(monkeypatch, name, value):
+    monkeypatch.setenv(f"MIANZHENG_{name}", value)
+    with pytest.raises(SettingsError, match=f"MIANZHENG_{name}"):
+        read_settings()
+
+
+def test_addresses_lose_their_last_slash(monkeypatch):
+    monkeypatch.setenv("MIANZHENG_PUBLIC_URL", "https://page.example/")
+    assert read_settings().public_url == "https://page.example"
+
+
+def test_a_bad_rate_for_a_person_is_named(monkeypatch):
+    monkeypatch.setenv("MIANZHENG_PERSON_RATE", "often")
+    with pytest.raises(SettingsError, match="MIANZHENG_PERSON_RATE"):
         read_settings()

@@ -343,7 +343,7 @@ class WebProcess:
                 return health["catalogue"] is not None and health["rasa"] == rasa
             return False
 
-        assert wait_for(ready, 60), self.log.read_text()
+        assert wait_for(ready, 150), self.log.read_text()
 
     def end(self) -> None:
         """End it; it must end by itself."""
