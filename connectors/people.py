@@ -17,7 +17,7 @@ from filelock import FileLock
 from .sessions import IDLE_SECONDS, Session, Sessions
 from .shared_state import Shared
 
-MAX_REPLIES = 20  # replies kept for messages that come again
+MAX_REPLIES = 6  # replies kept for messages that come again; the platform stops after 15 seconds
 
 
 @dataclass

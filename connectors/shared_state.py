@@ -16,7 +16,7 @@ from filelock import FileLock
 from redis.asyncio import Redis
 
 LOCK_SECONDS = 20.0  # after which a lock of a process that died counts for nothing
-WAIT_SECONDS = 3.0  # how long a change waits for another of the same name
+WAIT_SECONDS = 1.0  # how long a change waits for another of the same name
 
 
 class Shared(Protocol):
@@ -64,7 +64,7 @@ class InRedis:
 
     def __init__(self, url: str):
         self._redis: Redis[str] = Redis.from_url(
-            url, decode_responses=True, socket_timeout=2, socket_connect_timeout=1
+            url, decode_responses=True, socket_timeout=1, socket_connect_timeout=1
         )
 
     @contextlib.asynccontextmanager

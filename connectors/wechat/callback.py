@@ -126,30 +126,35 @@ class WeChat(Channel[Call, str]):
         """
         message = read_message(self._envelope.open(call.query, call.body))
         who = self._people.hashed(message.openid)
-        await self._refuse_replay(call.query, f"{who}:{message.key}")
         call = replace(call, message=message)
-        if not message.answered:
-            await self._note(message, who)
-            return NOTHING
-        said = clean(message.text) if message.kind in ("text", "voice") else ""
-        if said in held("wechat.delete_words"):
-            await self._forget(who)
         try:
-            text = await self._delivery.reply(
-                who,
-                message.openid,
-                message.key,
-                lambda: self._make(call, who),
-                until,
-                fetches=message.kind == "text" and (len(said) <= 2 or said in held("wechat.fetch_words")),
-            )
+            await self._refuse_replay(call.query, f"{who}:{message.key}")
+            text = await self._reply(call, message, who, until)
+        except Refused:
+            raise
         except Exception as error:
             # Without the store nothing is known of anybody; its message may hold what the citizen wrote.
             log.error("a message could not be replied to: %s", type(error).__name__)
-            text = word("wechat.error")
+            text = word("wechat.error") if message.answered else ""
         if not text:
             return NOTHING
         return self._envelope.seal(call.query, text_xml(message.openid, message.account, text))
+
+    async def _reply(self, call: Call, message: Message, who: str, until: float) -> str:
+        if not message.answered:
+            await self._note(message, who)
+            return ""
+        said = clean(message.text) if message.kind in ("text", "voice") else ""
+        if said in held("wechat.delete_words"):
+            await self._forget(who)
+        return await self._delivery.reply(
+            who,
+            message.openid,
+            message.key,
+            lambda: self._make(call, who),
+            until,
+            fetches=message.kind == "text" and (len(said) <= 2 or said in held("wechat.fetch_words")),
+        )
 
     async def _make(self, call: Call, who: str) -> str:
         try:

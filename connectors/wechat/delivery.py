@@ -58,6 +58,8 @@ class Delivery:
                 return person.replies[key]
             if key not in person.begun:
                 person.heard, person.pushed = time.time(), 0
+            # What a process that died was at is not waited for.
+            person.late = [k for k in person.late if k in person.answers or not _unattended(person, k)]
             asks = key in person.begun or not (fetches and (person.late or person.rest))
             wanted = [key] if asks else list(person.late)
             starts = asks and key not in person.answers and _unattended(person, key)

@@ -244,6 +244,18 @@ def test_nothing_of_what_people_write_is_logged(send, wechat_web, mode, caplog):
         assert word_ not in caplog.text
 
 
+def test_without_its_store_a_question_gets_an_apology(send, wechat_web, monkeypatch, caplog):
+    from redis import ConnectionError
+
+    def fail(*_):
+        raise ConnectionError("张三丰")
+
+    monkeypatch.setattr(wechat_web.app.state.wechat._nonces, "changing", fail)
+    assert send("unlucky", Content="张三丰要证明吗") == word("wechat.error")
+    assert send("unlucky", "event", Event="unsubscribe") == ""
+    assert "ConnectionError" in caplog.text and "张三丰" not in caplog.text
+
+
 def test_ids_are_hashed_under_a_key_of_this_installation(wechat_web):
     people = wechat_web.app.state.wechat._people
     assert "openid-1" not in people.hashed("openid-1") and people.hashed("openid-1") != people.hashed(

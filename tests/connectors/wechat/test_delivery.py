@@ -258,6 +258,17 @@ def test_an_answer_that_its_process_never_finished_is_begun_anew(run, monkeypatc
     assert run(scenario) == ("甲", ["甲", "甲"])
 
 
+def test_nobody_is_told_to_wait_for_what_a_dead_process_was_at(run, monkeypatch):
+    async def scenario(deliver, people):
+        dead = deliver()
+        await dead.reply("w", "o", "m1", answer("甲", 60), due())
+        await dead.close()
+        monkeypatch.setattr("connectors.wechat.delivery._GIVEN_UP", 0.0)
+        return await deliver().reply("w", "o", "m2", answer("乙"), due(), fetches=True)
+
+    assert run(scenario) == "乙"
+
+
 def test_people_do_not_wait_for_each_other(run):
     async def scenario(deliver, people):
         one = deliver()
