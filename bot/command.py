@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -77,6 +79,97 @@ def shell() -> None:
     finally:
         actions.terminate()
         actions.wait()
+
+
+@cli.command()
+@click.option("--region", help="GB/T 2260 code.")
+def chat(region: str | None) -> None:
+    """Talk to the assistant in this terminal, as citizens do; uses a Rasa that is running, else the catalogue alone."""
+    from connectors.app import create_app
+    from connectors.local import talk
+
+    from .models import prepare_catalogue
+
+    settings = read_settings()
+    if region is not None and region not in prepare_catalogue(settings).draft().regions:
+        raise click.BadParameter(f"{region} is no GB/T 2260 code of this catalogue")
+    asyncio.run(talk(create_app(settings), region))
+
+
+@cli.group()
+def channel() -> None:
+    """The ways in, and their off switches."""
+
+
+@channel.command("list")
+@click.option("--json", "as_json", is_flag=True)
+def list_channels(as_json: bool) -> None:
+    """Print which channels are on, and who switched them last and why."""
+    from connectors.switches import CHANNELS, Switches
+
+    switches = Switches(read_settings().data).all()
+    if as_json:
+        click.echo(json.dumps({c: vars(s) for c, s in switches.items()}, ensure_ascii=False))
+        return
+    for name in CHANNELS:
+        held = switches.get(name)
+        state = "on" if held is None or held.on else "OFF"
+        click.echo(f"{name:8}{state:5}" + (f"{held.at}  {held.by}: {held.comment}" if held else ""))
+
+
+@channel.command()
+@click.argument("name")
+@click.option("--comment", required=True, help="Why; kept in the audit trail.")
+@click.option("--message", default="", help="What citizens read meanwhile.")
+@click.option("--by", default="", help="Who; this system's user if not given.")
+def off(name: str, comment: str, message: str, by: str) -> None:
+    """Switch a channel off, at once."""
+    _switch(name, False, comment, message, by)
+
+
+@channel.command()
+@click.argument("name")
+@click.option("--comment", required=True, help="Why; kept in the audit trail.")
+@click.option("--by", default="", help="Who; this system's user if not given.")
+def on(name: str, comment: str, by: str) -> None:
+    """Switch a channel on again."""
+    _switch(name, True, comment, "", by)
+
+
+def _switch(name: str, turn_on: bool, comment: str, message: str, by: str) -> None:
+    from connectors.switches import Switches
+
+    try:
+        Switches(read_settings().data).set(name, turn_on, comment, message, by)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+@cli.group()
+def wechat() -> None:
+    """The WeChat Official Account."""
+
+
+@wechat.command("menu")
+@click.option("--dry-run", is_flag=True, help="Print what would be sent, and send nothing.")
+@click.option("--delete", is_flag=True, help="Take the menu away.")
+def wechat_menu(dry_run: bool, delete: bool) -> None:
+    """Set the account's custom menu from connectors/wechat/menu.yml; exit status 1 if the platform refuses."""
+    from connectors.wechat.menu import platform_menu
+    from connectors.wechat.platform import PlatformError, change_menu
+
+    settings = read_settings()
+    menu = None if delete else platform_menu(settings.public_url)
+    if dry_run:
+        click.echo(json.dumps(menu, ensure_ascii=False, indent=1))
+        return
+    if not settings.wechat.app_secret:
+        raise SettingsError("MIANZHENG_WECHAT_APP_ID and MIANZHENG_WECHAT_APP_SECRET are needed")
+    try:
+        asyncio.run(change_menu(settings, menu))
+    except PlatformError as error:
+        sys.exit(f"mianzheng: {error}")
+    click.echo("the menu is taken away" if delete else "the menu is set; phones show it within a day")
 
 
 @cli.command()

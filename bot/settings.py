@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +19,17 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 class SettingsError(Exception):
     """A setting has a value that cannot be used; the message names it."""
+
+
+@dataclass(frozen=True)
+class WeChatSettings:
+    """The Official Account; without a token the channel is not there."""
+
+    token: str = ""
+    app_id: str = ""
+    aes_key: str = ""  # 43 characters; empty: messages come in the plain
+    app_secret: str = ""  # empty: no call to the platform is made
+    api_base: str = "https://api.weixin.qq.com"
 
 
 @dataclass(frozen=True)
@@ -33,11 +47,14 @@ class Settings:
     trusted_proxies: tuple[str, ...]
     casebook_keys: tuple[str, ...] = field(default=(), repr=False)  # newest first; empty: the key file
     casebook_url_given: str = field(default="", repr=False)  # empty: SQLite below `data`
-    public_base_given: str = ""  # empty: where this process listens
     credit_url: str = ""  # empty: the local list
     credit_secret: str = field(default="", repr=False)
     shared_data_url: str = ""  # empty: answers from the catalogue
     shared_data_secret: str = field(default="", repr=False)
+    person_rate: str = "240/minute"  # limits per conversation, in the same notation
+    redis_url: str = ""  # shared by several web processes; empty: this process's memory
+    public_url: str = ""  # where citizens reach the page; empty: where this process listens
+    wechat: WeChatSettings = WeChatSettings()
 
     @property
     def casebook_url(self) -> str:
@@ -53,7 +70,7 @@ class Settings:
     def public_base(self) -> str:
         """The address that citizens reach, without a slash at its end."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return self.public_base_given or f"http://{host}:{self.port}"
+        return self.public_url or f"http://{host}:{self.port}"
 
     @property
     def dictionary(self) -> Path:
@@ -75,18 +92,10 @@ def _port(name: str, default: int) -> int:
     return int(text)
 
 
-def _address(name: str) -> str:
-    text = (os.environ.get(name) or "").rstrip("/")
-    parts = urlsplit(text)
-    if text and (parts.scheme not in ("http", "https") or not parts.hostname):
-        raise SettingsError(f"{name} is {text!r}, not an http address")
-    return text
-
-
 def _service(name: str) -> tuple[str, str]:
     """Return a service's address and the secret that requests to it are signed with."""
     setting = f"MIANZHENG_{name}_URL"
-    url, secret = _address(setting), os.environ.get(f"MIANZHENG_{name}_SECRET") or ""
+    url, secret = _address(setting, "", ("http", "https")), os.environ.get(f"MIANZHENG_{name}_SECRET") or ""
     parts = urlsplit(url)
     if url and parts.scheme != "https" and parts.hostname not in LOOPBACK:
         raise SettingsError(f"{setting} must be https: what is sent there is personal")
@@ -97,6 +106,51 @@ def _service(name: str) -> tuple[str, str]:
     return url, secret
 
 
+def _rate(name: str, default: str) -> str:
+    text = os.environ.get(name) or default
+    try:
+        usable = parse(text).amount > 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise SettingsError(f"{name} is {text!r}, not a rate such as {default}")
+    return text
+
+
+def _address(name: str, default: str, schemes: tuple[str, ...]) -> str:
+    text = (os.environ.get(name) or default).rstrip("/")
+    try:
+        parts = urlsplit(text)
+        good = not text or (parts.scheme in schemes and bool(parts.hostname or parts.scheme == "unix"))
+    except ValueError:
+        good = False
+    if not good:
+        raise SettingsError(f"{name} is not an address that begins with {' or '.join(schemes)}://")
+    return text
+
+
+def _wechat() -> WeChatSettings:
+    def own(name: str) -> str:
+        return (os.environ.get(f"MIANZHENG_WECHAT_{name}") or "").strip()
+
+    token, app_id, aes_key = own("TOKEN"), own("APP_ID"), own("AES_KEY")
+    if (aes_key or own("APP_SECRET")) and not app_id:
+        raise SettingsError("MIANZHENG_WECHAT_APP_ID is needed with an AES key or an app secret")
+    if aes_key:
+        try:
+            good = (
+                bool(re.fullmatch(r"[A-Za-z0-9+/]{43}", aes_key))
+                and len(base64.b64decode(aes_key + "=")) == 32
+            )
+        except binascii.Error:
+            good = False
+        if not good:
+            # The key itself stays out of the message: it is a secret.
+            raise SettingsError("MIANZHENG_WECHAT_AES_KEY is not the platform's key of 43 characters")
+    base = _address("MIANZHENG_WECHAT_API_BASE", WeChatSettings.api_base, ("http", "https"))
+    return WeChatSettings(token, app_id, aes_key, own("APP_SECRET"), base)
+
+
 def read_settings() -> Settings:
     """Return the settings of this process. Raises SettingsError on a value that cannot be used."""
     port = _port("MIANZHENG_PORT", 8080)
@@ -105,13 +159,6 @@ def read_settings() -> Settings:
         raise SettingsError(
             "MIANZHENG_PORT, MIANZHENG_RASA_PORT and MIANZHENG_ACTIONS_PORT must be three different ports"
         )
-    rate = os.environ.get("MIANZHENG_RATE") or "1200/minute"
-    try:
-        usable = parse(rate).amount > 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise SettingsError(f"MIANZHENG_RATE is {rate!r}, not a rate such as 1200/minute")
     deadline = os.environ.get("MIANZHENG_DEADLINE") or "4.0"
     try:
         seconds = float(deadline)
@@ -134,13 +181,16 @@ def read_settings() -> Settings:
         data=Path(os.environ.get("MIANZHENG_DATA") or ROOT / "var").resolve(),
         models=Path(os.environ.get("MIANZHENG_MODELS") or ROOT / "models").resolve(),
         deadline=seconds,
-        rate=rate,
+        rate=_rate("MIANZHENG_RATE", "1200/minute"),
         trusted_proxies=tuple(p.strip() for p in proxies.split(",") if p.strip()),
         casebook_keys=tuple(k.strip() for k in keys.split(",") if k.strip()),
         casebook_url_given=casebook,
-        public_base_given=_address("MIANZHENG_PUBLIC_BASE"),
         credit_url=credit_url,
         credit_secret=credit_secret,
         shared_data_url=shared_data_url,
         shared_data_secret=shared_data_secret,
+        person_rate=_rate("MIANZHENG_PERSON_RATE", Settings.person_rate),
+        redis_url=_address("MIANZHENG_REDIS_URL", "", ("redis", "rediss", "unix")),
+        public_url=_address("MIANZHENG_PUBLIC_URL", "", ("https", "http")),
+        wechat=_wechat(),
     )

@@ -21,10 +21,12 @@ from proof_catalogue.regions import Region
 from proof_catalogue.store import Catalogue, Current, current
 
 from . import api, pledge_pages, problems, web
-from .guards import RateLimiter
+from .guards import RateLimiter, counts
 from .rasa_client import RasaClient
 from .schemas import allow_nulls
 from .sessions import Sessions
+from .switches import Switches
+from .wechat import callback as wechat
 
 log = logging.getLogger("mianzheng.web")
 FOLLOW_SECONDS = 0.5
@@ -90,7 +92,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             asyncio.create_task(work)
             for work in (app.state.rasa.watch(), follow(app, editions), watch_cases(casebook))
         ]
+        if app.state.wechat:
+            await app.state.wechat.start()
         yield
+        if app.state.wechat:
+            await app.state.wechat.close()
         for task in tasks:
             task.cancel()
         await app.state.rasa.close()
@@ -109,7 +115,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.notice = {}
     app.state.examples = web.words()["examples"]
     app.state.sessions = Sessions()
-    app.state.limiter = RateLimiter(settings.rate)
+    storage = counts(settings.redis_url)
+    app.state.limiter = RateLimiter(settings.rate, storage)
+    app.state.person_limiter = RateLimiter(settings.person_rate, storage, of="person")
+    app.state.switches = Switches(settings.data)
+    app.state.wechat = wechat.WeChat(app, settings) if settings.wechat.token else None
     app.state.rasa = RasaClient(settings.rasa_url, settings.deadline)
     problems.install(app)
     plain = app.openapi
@@ -133,5 +143,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(api.router)
     app.include_router(web.router)
     app.include_router(pledge_pages.router)
+    app.include_router(wechat.router)
     app.mount("/static", StaticFiles(directory=web.STATIC_DIR))
     return app

@@ -20,6 +20,7 @@ from proof_catalogue.store import Catalogue
 from proof_catalogue.text import clean
 
 from .guards import Guarded, guard
+from .plain_text import wants_human
 from .problems import Problem
 from .rasa_client import RasaClient, RasaDown
 from .sessions import Session
@@ -40,16 +41,18 @@ async def converse(
     """Take one turn and return the reply of the wire contract.
 
     Exactly one of `message` and `payload` counts, the payload first. `region` is a GB/T 2260 code or None; `client` is
-    what the rate limit counts by. Raises Problem: 422 for what is wrong with which field, 429 when asked too often,
-    503 while the catalogue is not open yet.
+    what the rate limit counts by, besides the conversation. Raises Problem: 422 for what is wrong with which field, 429
+    when asked too often, 503 while the catalogue is not open yet or staff have switched the channel off.
     """
     state = app.state
     if getattr(state, "catalogue", None) is None:
         raise Problem(503, "Starting", "系统正在启动，请稍等几秒再试。", headers={"Retry-After": "3"})
+    state.switches.check(channel)
     state.limiter.check(client)
     if region is not None and region not in state.catalogue.regions:
         raise Problem(422, "Unknown region", "没有这个行政区划代码。", "region")
     session: Session = state.sessions.open(session_id)
+    state.person_limiter.check(session.id)
     if payload is not None and payload not in session.offered:
         raise Problem(422, "Unknown payload", "这个按钮已经失效，请重新提问。", "payload")
     guarded = None if payload is not None else guard(message or "")
@@ -103,6 +106,9 @@ async def _answer(
             made = _fixed("guardrail_attack", say("guardrail_attack"), "attack")
         elif guarded is not None and guarded.crisis:
             return _fixed("handoff", say("crisis"), "human")
+        elif guarded is not None and wants_human(guarded.text):
+            # Typed or pressed, in any state, with Rasa or without.
+            made = await _asked(state, session, "human", guarded)
         else:
             heard = await asyncio.to_thread(_heard, guide, talk, payload, message)
             if heard is not None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import re
+import time
 from dataclasses import dataclass
 
 from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage
+from limits.storage import Storage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
+from redis import RedisError
 
 from proof_catalogue.text import clean
 
 from .problems import Problem
+
+log = logging.getLogger("mianzheng.guards")
 
 MAX_MESSAGE = 500
 # Digits as people write them: spaces, dashes and dots between; full-width ones are folded by cleaning.
@@ -93,22 +99,35 @@ def guard(message: str) -> Guarded:
     return Guarded(text, masked, masked and len(left) <= 4, attack, crisis)
 
 
-class RateLimiter:
-    """A moving-window limit for each client address."""
+def counts(redis_url: str = "") -> Storage:
+    """Return where rate limits are counted: in Redis where its address is given, else in this process.
 
-    def __init__(self, rate: str):
+    One serves all limits of a process, since each starts a thread of its own at nearly every hit.
+    """
+    options = {"socket_timeout": 1, "socket_connect_timeout": 1} if redis_url else {}
+    return storage_from_string(redis_url or "memory://", **options)
+
+
+class RateLimiter:
+    """A moving-window limit `of` each address or person, such as 1200/minute, counted in `storage`."""
+
+    def __init__(self, rate: str, storage: Storage | None = None, of: str = "address"):
         self._item: RateLimitItem = parse(rate)
-        self._storage = MemoryStorage()
+        self._of = of
+        # Kept here: the limiter itself holds it by a weak reference only.
+        self._storage = storage or counts()
         self._limiter = MovingWindowRateLimiter(self._storage)
 
     def check(self, client: str) -> None:
         """Raise Problem 429 with Retry-After when `client` has asked too often."""
-        if self._limiter.hit(self._item, client):
+        try:
+            if self._limiter.hit(self._item, self._of, client):
+                return
+            reset = self._limiter.get_window_stats(self._item, self._of, client)[0]
+        except RedisError as error:
+            # Better unlimited for a while than no answer for anybody.
+            log.error("the rate limit cannot be counted: %s", type(error).__name__)
             return
-        import math
-        import time
-
-        reset = self._limiter.get_window_stats(self._item, client)[0]
         wait = max(1, math.ceil(reset - time.time()))
         raise Problem(
             429, "Too many requests", f"问得太快了，请{wait}秒后再试。", headers={"Retry-After": str(wait)}

@@ -14,8 +14,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 
-from connectors.conversation import converse
+from bot.answer import Answer, Reply
+from bot.answering import verdict_text
+from connectors.channel import Channel, Incoming
 from connectors.problems import Problem
+from proof_catalogue.errors import CatalogueError
 
 HERE = Path(__file__).parent
 STATIC_DIR = HERE / "static"
@@ -256,19 +259,50 @@ async def read_form(request: Request) -> dict[str, str | None]:
     return {"message": message, "payload": payload, "region": fields.get("region") or None}
 
 
-async def take_turn(request: Request, form: dict[str, str | None]) -> dict[str, Any]:
-    if not form["message"] and not form["payload"]:
-        raise Problem(422, "Unprocessable Content", words()["empty"], "message")
-    session = session_of(request)
-    return await converse(
-        request.app,
-        session_id=session.id if session else None,
-        message=form["message"],
-        payload=form["payload"],
-        region=form["region"],
-        channel="web",
-        client=request.client.host if request.client else "",
-    )
+class Web(Channel[Request, HTMLResponse]):
+    """The page. What was typed is kept on the request, so that a refused form can be shown again."""
+
+    name = "web"
+
+    def verify(self, came: Request) -> None:
+        """As Channel says: the form must have been sent from our own page."""
+        check_same_origin(came)
+
+    async def parse(self, came: Request) -> Incoming:
+        """As Channel says; Problem 413 and 422 for forms that are none, or empty."""
+        form = came.state.form = await read_form(came)
+        if not form["message"] and not form["payload"]:
+            raise Problem(422, "Unprocessable Content", words()["empty"], "message")
+        session = session_of(came)
+        return Incoming(
+            message=form["message"],
+            payload=form["payload"],
+            session_id=session.id if session else None,
+            region=form["region"],
+            client=came.client.host if came.client else "",
+        )
+
+    def render(self, came: Request, reply: dict[str, Any]) -> HTMLResponse:
+        """Return the HTML of this turn alone, for the page's script."""
+        session = came.app.state.sessions.get(reply["session_id"])
+        turn = next(
+            (
+                one
+                for one in reversed(session.turns if session else [])
+                if one["reply"].get("message_id") == reply.get("message_id")
+            ),
+            {"message": "", "reply": reply},
+        )
+        return draw("turn.html", came, {"turn": turn, "region": (session.region if session else None) or ""})
+
+
+WEB = Web()
+
+
+async def take_turn(request: Request) -> dict[str, Any]:
+    """Return the reply to the form that was posted. Raises Problem."""
+    WEB.verify(request)
+    return await WEB.answer(request.app, await WEB.parse(request))
 
 
 # --- drawing -------------------------------------------------------------------------------------
@@ -287,9 +321,15 @@ def draw(
 
 
 def page(
-    request: Request, problem: Problem | None = None, form: dict[str, str | None] | None = None
+    request: Request,
+    problem: Problem | None = None,
+    form: dict[str, str | None] | None = None,
+    turns: list[dict[str, Any]] | None = None,
 ) -> HTMLResponse:
-    """The whole page; with a problem, its words follow the transcript and what was typed stays in the box."""
+    """The whole page; with a problem, its words follow the transcript and what was typed stays in the box.
+
+    Given `turns` are shown in the transcript's place.
+    """
     state = request.app.state
     session = session_of(request)
     form = form or {}
@@ -297,7 +337,7 @@ def page(
         "chat.html",
         request,
         {
-            "turns": list(session.turns) if session else [],
+            "turns": turns or (list(session.turns) if session else []),
             "region": form.get("region") or (session.region if session else None) or "",
             "regions": state.regions,
             "examples": state.examples,
@@ -318,16 +358,25 @@ async def show_chat(request: Request) -> Response:
     return page(request)
 
 
+@router.get("/card/{requirement_id}", response_class=HTMLResponse)
+async def show_card(request: Request, requirement_id: str) -> Response:
+    """One row as a card, for channels that can only link to it; below it the conversation may begin."""
+    catalogue = request.app.state.catalogue
+    try:
+        row = catalogue.requirement(requirement_id)
+    except CatalogueError:
+        return page(request, Problem(404, "Not Found", words()["no_card"]))
+    answer = Answer("answered", [Reply(verdict_text(row), card=row.verdict())], verdicts=[row.verdict()])
+    return page(request, turns=[{"message": "", "reply": answer.wire()}])
+
+
 @router.post("/")
 async def post_chat(request: Request) -> Response:
     """One turn without JavaScript: post, then redirect, so that a reload asks nothing twice."""
-    form: dict[str, str | None] = {}
     try:
-        check_same_origin(request)
-        form = await read_form(request)
-        reply = await take_turn(request, form)
+        reply = await take_turn(request)
     except Problem as problem:
-        return page(request, problem, form)
+        return page(request, problem, getattr(request.state, "form", None))
     response = RedirectResponse("/#latest", status_code=303, headers=HEADERS)
     keep_session(request, response, reply["session_id"])
     return response
@@ -337,24 +386,12 @@ async def post_chat(request: Request) -> Response:
 async def post_turn(request: Request) -> Response:
     """One turn for the page's script: the HTML of that turn alone."""
     try:
-        check_same_origin(request)
-        reply = await take_turn(request, await read_form(request))
+        reply = await take_turn(request)
     except Problem as problem:
         return draw(
             "problem.html", request, {"problem": problem}, problem.status, getattr(problem, "headers", None)
         )
-    session = request.app.state.sessions.get(reply["session_id"])
-    turn = next(
-        (
-            one
-            for one in reversed(session.turns if session else [])
-            if one["reply"].get("message_id") == reply.get("message_id")
-        ),
-        {"message": "", "reply": reply},
-    )
-    response = draw(
-        "turn.html", request, {"turn": turn, "region": (session.region if session else None) or ""}
-    )
+    response = WEB.render(request, reply)
     keep_session(request, response, reply["session_id"])
     return response
 

@@ -50,6 +50,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         read_settings(),
         rasa_port=free_ports(1)[0],
         rate="100000/minute",
+        person_rate="100000/minute",
         casebook_url_given=f"sqlite:///{casebook}",
     )
 

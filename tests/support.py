@@ -131,6 +131,7 @@ class Stack:
             "MIANZHENG_ACTIONS_PORT": actions,
             "MIANZHENG_RATE": "100000/minute",
             "MIANZHENG_CASEBOOK_URL": f"sqlite:///{self.casebook}",
+            "MIANZHENG_PERSON_RATE": "100000/minute",
             "MIANZHENG_TEST_MARK": self.mark,
         }
 

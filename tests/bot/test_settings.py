@@ -6,7 +6,9 @@ from bot.settings import ROOT, SettingsError, read_settings
 
 NAMES = [
     "PORT", "RASA_PORT", "ACTIONS_PORT", "HOST", "DATA", "MODELS", "DEADLINE", "RATE", "TRUSTED_PROXIES",
-    "CASEBOOK_KEY", "CASEBOOK_URL", "PUBLIC_BASE", "CREDIT_URL", "CREDIT_SECRET", "SHARED_DATA_URL", "SHARED_DATA_SECRET",
+    "CASEBOOK_KEY", "CASEBOOK_URL", "CREDIT_URL", "CREDIT_SECRET", "SHARED_DATA_URL", "SHARED_DATA_SECRET",
+    "PERSON_RATE", "REDIS_URL", "PUBLIC_URL",
+    "WECHAT_TOKEN", "WECHAT_APP_ID", "WECHAT_AES_KEY", "WECHAT_APP_SECRET", "WECHAT_API_BASE",
 ]  # fmt: skip
 
 
@@ -79,7 +81,7 @@ def test_the_casebook_lies_below_the_data_unless_said_otherwise(monkeypatch, tmp
     assert found.casebook_keys == () and found.public_base == "http://127.0.0.1:8080"
     monkeypatch.setenv("MIANZHENG_CASEBOOK_URL", "postgresql://book@db/book")
     monkeypatch.setenv("MIANZHENG_CASEBOOK_KEY", "new, old,")
-    monkeypatch.setenv("MIANZHENG_PUBLIC_BASE", "https://zj.example/mz/")
+    monkeypatch.setenv("MIANZHENG_PUBLIC_URL", "https://zj.example/mz/")
     found = read_settings()
     assert not found.is_local and found.casebook_keys == ("new", "old")
     assert found.public_base == "https://zj.example/mz"
@@ -97,14 +99,14 @@ def test_a_process_that_others_reach_is_not_local(monkeypatch):
     ("name", "value"),
     [
         ("CASEBOOK_URL", "mysql://x"),
-        ("PUBLIC_BASE", "zj.example"),
-        ("PUBLIC_BASE", "javascript:alert(1)"),
+        ("PUBLIC_URL", "zj.example"),
+        ("PUBLIC_URL", "javascript:alert(1)"),
         ("CREDIT_URL", "ftp://x"),
         ("CREDIT_URL", "http://elsewhere.example"),
         ("SHARED_DATA_URL", "http://127.0.0.1:9"),
     ],
 )
-def test_a_bad_address_is_named(monkeypatch, name, value):
+def test_a_bad_address_of_a_service_is_named(monkeypatch, name, value):
     monkeypatch.setenv(f"MIANZHENG_{name}", value)
     with pytest.raises(SettingsError, match=f"MIANZHENG_{name.split('_URL')[0]}"):
         read_settings()
@@ -118,3 +120,47 @@ def test_a_service_needs_a_secret(monkeypatch):
     monkeypatch.setenv("MIANZHENG_CREDIT_SECRET", "long enough, at least")
     found = read_settings()
     assert found.credit_url == "https://credit.example" and "long enough" not in repr(found)
+
+
+def test_an_account_is_read(monkeypatch):
+    assert read_settings().wechat.token == ""
+    key = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
+    for name, value in {"TOKEN": "t", "APP_ID": "wx1", "AES_KEY": key, "APP_SECRET": "s"}.items():
+        monkeypatch.setenv(f"MIANZHENG_WECHAT_{name}", value)
+    found = read_settings().wechat
+    assert (found.token, found.app_id, found.aes_key, found.app_secret) == ("t", "wx1", key, "s")
+    assert found.api_base == "https://api.weixin.qq.com"
+
+
+@pytest.mark.parametrize("value", ["short", "=" * 43, "字" * 43, "a" * 44])
+def test_a_bad_key_is_named_and_not_shown(monkeypatch, value):
+    monkeypatch.setenv("MIANZHENG_WECHAT_APP_ID", "wx1")
+    monkeypatch.setenv("MIANZHENG_WECHAT_AES_KEY", value)
+    with pytest.raises(SettingsError, match="MIANZHENG_WECHAT_AES_KEY") as raised:
+        read_settings()
+    assert value not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["AES_KEY", "APP_SECRET"])
+def test_a_key_without_the_account_it_is_for_is_an_error(monkeypatch, name):
+    monkeypatch.setenv(f"MIANZHENG_WECHAT_{name}", "a" * 43)
+    with pytest.raises(SettingsError, match="MIANZHENG_WECHAT_APP_ID"):
+        read_settings()
+
+
+@pytest.mark.parametrize("name, value", [("REDIS_URL", "http://x"), ("REDIS_URL", "redis:"), ("PUBLIC_URL", "page.example"), ("PUBLIC_URL", "javascript:x"), ("WECHAT_API_BASE", "ftp://x")])  # fmt: skip
+def test_a_bad_address_is_named(monkeypatch, name, value):
+    monkeypatch.setenv(f"MIANZHENG_{name}", value)
+    with pytest.raises(SettingsError, match=f"MIANZHENG_{name}"):
+        read_settings()
+
+
+def test_addresses_lose_their_last_slash(monkeypatch):
+    monkeypatch.setenv("MIANZHENG_PUBLIC_URL", "https://page.example/")
+    assert read_settings().public_url == "https://page.example"
+
+
+def test_a_bad_rate_for_a_person_is_named(monkeypatch):
+    monkeypatch.setenv("MIANZHENG_PERSON_RATE", "often")
+    with pytest.raises(SettingsError, match="MIANZHENG_PERSON_RATE"):
+        read_settings()

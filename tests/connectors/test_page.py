@@ -321,3 +321,12 @@ def test_every_kind_of_verdict_is_drawn(web, catalogue):
             html = template.render(turn={"message": "问", "reply": reply}, region="")
             assert words[row.verdict_kind]["word"] in html and "{{" not in html
     assert seen == set(words)
+
+
+def test_one_row_has_a_page_of_its_own(web):
+    found = web.get("/card/F274")
+    assert found.status_code == 200 and "清税证明" in found.text and "composer" in found.text
+    assert found.headers["content-security-policy"].startswith("default-src 'none'")
+    for unknown in ("/card/F99999", "/card/<script>", "/card/%00"):
+        missing = web.get(unknown)
+        assert missing.status_code == 404 and "<script>" not in missing.text
