@@ -14,7 +14,7 @@ from .app import create_app
 def main() -> None:
     """Serve until ended. Access logs are off: paths and queries may hold citizens' words."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    for noisy in ("httpx", "httpcore", "jieba"):
+    for noisy in ("alembic", "httpx", "httpcore", "jieba"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # Starlette raises again what the problem handler has answered; uvicorn would log its text, which may be a citizen's.
     logging.getLogger("uvicorn.error").addFilter(lambda record: record.exc_info is None)

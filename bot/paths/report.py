@@ -168,6 +168,8 @@ class ReportForm:
         ]
         if report.joined_to:
             lines.append(say("paths.report.done_joined"))
+        if lawful == "unlawful":
+            lines.append(law("report_list"))
         right = law("report_right")
         lines.append(
             say("paths.report.done_after", law=right, reference=report.reference, hotline=law("hotline"))

@@ -276,3 +276,16 @@ def test_a_stray_intent_does_not_hide_a_question(catalogue):
     for intent in ("greet", "thanks", "chitchat", "deny", "affirm"):
         wire, _ = ask(catalogue, "你好，公司注销要清税证明吗", intent)
         assert [v["requirement_id"] for v in verdicts(wire)] == ["F274"], intent
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        *((t, "pledge") for t in ("我想用承诺代替", "开始承诺", "那我承诺行吗帮我办", "我来承诺", "走承诺", "我选择告知承诺", "那就承诺吧", "我要填承诺书", "帮我填承诺书", "就用承诺代替", "我想帮我妈承诺", "好的，开始承诺")),
+        *((t, "verification") for t in ("帮我发起核查", "申请部门核查", "请部门核查一下", "我要申请协查", "发起核查")),
+        *((t, "report") for t in ("帮我登记一个举报", "我想填举报单", "在这里举报", "帮我投诉")),
+        *((t, None) for t in ("能用承诺代替吗", "告知承诺是什么", "怎么申请部门核查", "承诺书可以别人代签吗", "核查要多久", "怎么举报", "承诺是自愿的吗", "我不想承诺", "签了承诺书想撤回", "我承诺过了怎么还要证明")),
+    ],
+)  # fmt: skip
+def test_which_path_is_wanted_now(text, path):
+    assert answering.starts(text) == path
