@@ -95,10 +95,10 @@ def made(catalogue: Catalogue) -> Iterator[Example]:
             by_name[canonical(name)].add(row.id)
 
     def alike(row: Requirement) -> set[str]:
-        own = {(t.kind, t.name) for t in catalogue.terms_of.get(row.id, [])}
+        own = {(t.kind, t.name) for t in catalogue.terms_of[row.id]}
         found = {row.id}
         for other in rows:
-            shared = own & {(t.kind, t.name) for t in catalogue.terms_of.get(other.id, [])}
+            shared = own & {(t.kind, t.name) for t in catalogue.terms_of[other.id]}
             if {"proof", "matter"} <= {kind for kind, _ in shared}:
                 found.add(other.id)
         return found
@@ -127,7 +127,7 @@ def made(catalogue: Catalogue) -> Iterator[Example]:
         else:
             here = chance.choice(places)
             accept = allowed(alike(row), here)
-            generic = [t for t in catalogue.terms_of.get(row.id, []) if t.kind == "proof"]
+            generic = [t for t in catalogue.terms_of[row.id] if t.kind == "proof"]
             broad = any(catalogue.generic(i) for t in generic for i in allowed(set(t.requirements), here))
             if not accept and not broad:
                 yield Example(f"{row.matter} {row.short_proof}", (), "made", here)

@@ -705,7 +705,7 @@ def choose(catalogue: Catalogue, row_id: str, context: Context) -> tuple[Answer,
 def _named(catalogue: Catalogue, row: Requirement, context: Context) -> Context:
     # Of several names the one talked about stays; else the most special one is meant (离职提取… rather than 提取…).
     terms = sorted(
-        catalogue.terms_of.get(row.id, []),
+        catalogue.terms_of[row.id],
         key=lambda t: (t.name not in (context.proof, context.matter), len(t.requirements)),
     )
     proof = next((t.name for t in terms if t.kind == "proof"), row.proof)

@@ -438,7 +438,14 @@ def read_tables_terms(database: Database) -> list[Term]:
 
     aliases = gather("select kind, name, alias from term_alias order by kind, name, rank")
     cues = gather("select kind, name, pattern from term_cue order by kind, name, rank")
-    rows = gather("select kind, name, row_id from term_row order by kind, name, rank")
+    # Joined by SQLite: there are as many links as rows, twice.
+    rows = {
+        (kind, name): joined.split()
+        for kind, name, joined in database.conn.execute(
+            "select kind, name, group_concat(row_id, ' ') from "
+            "(select kind, name, row_id from term_row order by kind, name, rank) group by kind, name"
+        )
+    }
     return [
         Term(
             kind=kind,

@@ -188,11 +188,11 @@ class Case:
         )
         if not near or near[0][1] != row.id or near[0][0] < least:
             return False
-        names = {(t.kind, t.name) for t in self.catalogue.terms_of.get(row.id, [])}
+        names = {(t.kind, t.name) for t in self.catalogue.terms_of[row.id]}
         alike = {
             r.id
             for r in self.rows(row.see_also)
-            if len(names & {(t.kind, t.name) for t in self.catalogue.terms_of.get(r.id, [])}) >= 2
+            if len(names & {(t.kind, t.name) for t in self.catalogue.terms_of[r.id]}) >= 2
         }
         alike.add(row.id)
         following = next((n for n, i in near if i not in alike), 0.0)
@@ -284,7 +284,7 @@ def general_rule(case: Case) -> Decision | None:
             and nearness - following >= 0.005
         ):
             return Decision("rule", (row,))
-    named = [case.catalogue.rows[i] for i in case.links.rows if case.catalogue.rows[i].kind == "general_rule"]
+    named = [case.catalogue.rows[i] for i in case.links.rows if case.heads[i].kind == "general_rule"]
     named = [r for r in named if case.holds(r)]
     longest = max((m.weight for m in case.links.proofs), default=0)
     named = [r for r in named if case.links.rows[r.id] > longest]

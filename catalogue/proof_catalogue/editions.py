@@ -31,7 +31,7 @@ from .text import index_terms
 from .vocabulary import Term
 
 Progress = Callable[[str, int, int], None]  # what is being done, how much of it, of how much
-LAYOUT = "3"  # of what `derived` makes; another one makes readers' files anew, never the content
+LAYOUT = "4"  # of what `derived` makes; another one makes readers' files anew, never the content
 ENCODE_AT_ONCE = (
     6000  # wordings that a publication encodes itself, a few minutes' work; more wait for `encode`
 )
@@ -567,13 +567,14 @@ def _fill_derived(
             [(r.id, r.kind, r.region_code, r.valid_from, r.valid_until) for r in batch],
         )
         execute(
-            "insert into search values (?, ?, ?, ?)",
+            "insert into search values (?, ?, ?, ?, ?)",
             [
                 (
                     r.id,
                     index((r.proof, *r.aliases)),
                     index((r.matter,)),
                     index(n for t in terms.get(r.id, ()) for n in t.names),
+                    r.region_code,
                 )
                 for r in batch
                 if r.kind != "general_rule"
@@ -582,9 +583,14 @@ def _fill_derived(
         if progress:
             progress(min(start + 2000, len(content.rows)), len(content.rows))
     database.conn.execute(
-        "create virtual table search_fts using fts5(proof, matter, rest, content='search', tokenize='unicode61')"
+        "create virtual table search_fts using fts5(proof, matter, rest, region, content='search', tokenize='unicode61')"
     )
     database.conn.execute("insert into search_fts(search_fts) values ('rebuild')")
+    # How many rows each word stands in; counted once, for counting takes long.
+    database.conn.execute("create virtual table temp.words using fts5vocab('main', 'search_fts', 'row')")
+    database.conn.execute("create table search_words as select term, doc from temp.words where term <> ''")
+    database.conn.execute("create unique index search_words_term on search_words(term)")
+    database.conn.execute("drop table temp.words")
     execute("insert into meta values (?, ?)", [*{**meta, "layout": LAYOUT}.items()])
 
 

@@ -11,6 +11,9 @@ from pathlib import Path
 import numpy as np
 
 WIDTH = 384
+LARGE = 20_000  # wordings from which on they are first compared roughly
+NARROW = 64  # directions of the rough comparison
+EXACT = 3000  # wordings that are then compared in full
 
 
 def encode(texts: Sequence[str], threads: int = 1) -> np.ndarray:
@@ -67,6 +70,12 @@ class MeaningIndex:
         self._raw = (list(keys), wording)
         self._digests = digests
         self._vectors = vectors
+        self._basis, self._coarse = None, None
+        if len(vectors) > LARGE:
+            # The directions in which the vectors differ most tell the nearest few thousand; those are then compared in full.
+            some = vectors[:: max(1, len(vectors) // 4000)]
+            self._basis = np.linalg.svd(some - some.mean(axis=0), full_matrices=False)[2][:NARROW].T.copy()
+            self._coarse = vectors @ self._basis
 
     @classmethod
     def build(
@@ -129,7 +138,14 @@ class MeaningIndex:
         """Return the keys nearest to `vector` with the cosine of their nearest wording, all FAQs and the `top` rows."""
         if not self._keys:
             return {}
-        best = np.maximum.reduceat((self._vectors @ vector)[self._wording], self._starts)
+        if self._coarse is None or self._basis is None:
+            cosines = self._vectors @ vector
+        else:
+            rough = self._coarse @ (vector @ self._basis)
+            likely = np.argpartition(-rough, EXACT)[:EXACT]
+            cosines = np.zeros(len(self._vectors), dtype=np.float32)
+            cosines[likely] = self._vectors[likely] @ vector
+        best = np.maximum.reduceat(cosines[self._wording], self._starts)
         chosen: Sequence[int] = range(len(best))
         if len(best) > top:
             first = np.argpartition(-best, top)[:top]

@@ -155,6 +155,6 @@ def derived(database: Database) -> None:
             id text primary key, kind text not null, region_code text not null, valid_from text not null, valid_until text not null
         ) without rowid;
         create table meta (key text primary key, value text not null) without rowid;
-        create table search (id text not null, proof text not null, matter text not null, rest text not null);
+        create table search (id text not null, proof text not null, matter text not null, rest text not null, region text not null);
         """
     )

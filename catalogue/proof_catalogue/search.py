@@ -135,7 +135,7 @@ def _names(wordings: tuple[str, ...]) -> _Names:
 
 def _row_names(catalogue: Catalogue, row: Requirement) -> tuple[_Names, _Names, _Names]:
     """Return what a row's proof is called, what its matter is called, and both."""
-    terms = catalogue.terms_of.get(row.id, [])
+    terms = catalogue.terms_of[row.id]
     proof = (
         row.proof,
         row.short_proof,
@@ -189,7 +189,9 @@ class Found:
         question = Question(links, place, near=self.near, on=on or date.today())
         self.case = Case(catalogue, question)
         self.decision: Decision = decide(catalogue, question)
-        self.texts = catalogue.full_text(self.sought.content, CANDIDATES)
+        # Where no region is known, cities of the province may still be asked about.
+        regions = self.case.chain if place else None
+        self.texts = catalogue.full_text(self.sought.content, CANDIDATES, regions)
         self.best_text = max(self.texts.values(), default=0.0) or 1.0
 
     def _said(self, mentions: tuple[Mention, ...], row: Requirement, how: str) -> frozenset[int]:

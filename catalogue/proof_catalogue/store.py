@@ -8,7 +8,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +28,8 @@ from .vocabulary import Term
 
 log = logging.getLogger("mianzheng.catalogue")
 RETRY_SECONDS = 2.0
+COMMON = 3000  # rows that a word may stand in before it is too common to search by
+FEWEST = 4  # words that are searched by however common they are
 DATA = Path(__file__).resolve().parent.parent / "data"
 
 
@@ -47,7 +49,7 @@ class Rows(Mapping[str, Requirement]):
         self._connection, self._lock = connection, lock
         self._held: dict[str, Requirement] = {}
         self.heads = {
-            r[0]: Head(*r[1:])
+            r[0]: Head._make(r[1:])
             for r in connection.execute("select id, kind, region_code, valid_from, valid_until from row_head")
         }
 
@@ -71,6 +73,24 @@ class Rows(Mapping[str, Requirement]):
 
     def __len__(self) -> int:
         return len(self.heads)
+
+
+class TermsOf(dict[str, list[Term]]):
+    """The terms of each row, looked up when first asked for; a row without any has none."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, lock: threading.RLock, terms: Mapping[tuple[str, str], Term]
+    ):
+        super().__init__()
+        self._connection, self._lock, self._terms = connection, lock, terms
+
+    def __missing__(self, row_id: str) -> list[Term]:
+        # In the order of the terms: proofs before matters, as in the data.
+        sql = "select kind, name from term_row where row_id = ? order by kind = 'matter', name"
+        with self._lock:
+            keys = self._connection.execute(sql, (row_id,)).fetchall()
+        held = self[row_id] = [self._terms[k] for k in keys]
+        return held
 
 
 class Catalogue:
@@ -101,11 +121,8 @@ class Catalogue:
                 f"the catalogue at {path} is broken ({error}); take 'mianzheng catalogue rollback' or a backup"
             ) from None
         self._meaning_path = path.with_suffix(".npz")
-        self.terms_of: dict[str, list[Term]] = {}
-        for term in self.terms:
-            for row_id in term.requirements:
-                self.terms_of.setdefault(row_id, []).append(term)
         self.term = {(t.kind, t.name): t for t in self.terms}
+        self.terms_of = TermsOf(self._connection, self._lock, self.term)
         # The term's own name outweighs an alias of another.
         self.by_name = {(t.kind, n): t for t in self.terms for n in t.aliases}
         self.by_name.update({(t.kind, canonical(t.name)): t for t in self.terms})
@@ -148,7 +165,7 @@ class Catalogue:
 
     def generic(self, row_id: str) -> bool:
         """Return whether the row belongs to catch-all matters only."""
-        matters = [t for t in self.terms_of.get(row_id, []) if t.kind == "matter"]
+        matters = [t for t in self.terms_of[row_id] if t.kind == "matter"]
         return bool(matters) and all(t.generic for t in matters)
 
     def words(self) -> set[str]:
@@ -165,17 +182,32 @@ class Catalogue:
         except KeyError:
             raise CatalogueError(f"no requirement has the id {row_id!r}") from None
 
-    def full_text(self, query: str, limit: int = 50) -> dict[str, float]:
-        """Return row ids with their BM25 score (higher is better) for the cut `query`."""
-        terms = [t for t in index_terms(query).split() if t.isalnum()]
+    def full_text(
+        self, query: str, limit: int = 50, regions: Collection[str] | None = None
+    ) -> dict[str, float]:
+        """Return row ids with their BM25 score (higher is better) for the cut `query`, of `regions` only where given.
+
+        Words that stand in a great many rows are left out where rarer ones are left: they cost most and tell least.
+        """
+        terms = list(dict.fromkeys(t for t in index_terms(query).split() if t.isalnum()))[:64]
         if not terms:
             return {}
-        match = " OR ".join(f'"{t}"' for t in terms[:64])
-        sql = (
-            "select search.id, -bm25(search_fts, 3.0, 2.0, 1.0) from search_fts join search on search.rowid = search_fts.rowid "
-            "where search_fts match ? order by 2 desc limit ?"
-        )
         with self._lock:
+            marks = ", ".join("?" for _ in terms)
+            counts = dict(
+                self._connection.execute(f"select term, doc from search_words where term in ({marks})", terms)
+            )
+            rare = sorted((c, t) for t, c in counts.items())
+            kept = [t for n, (c, t) in enumerate(rare) if c <= COMMON or n < FEWEST]
+            if not kept:
+                return {}
+            match = "{proof matter rest} : (" + " OR ".join(f'"{t}"' for t in kept) + ")"
+            if regions is not None:
+                match += " AND region : (" + " OR ".join(f'"{c}"' for c in regions) + ")"
+            sql = (
+                "select search.id, -bm25(search_fts, 3.0, 2.0, 1.0, 0.0) from search_fts "
+                "join search on search.rowid = search_fts.rowid where search_fts match ? order by 2 desc limit ?"
+            )
             return dict(self._connection.execute(sql, (match, limit)).fetchall())
 
 

@@ -6,6 +6,7 @@ import functools
 import logging
 import re
 import unicodedata
+from importlib import resources
 from typing import Any
 
 # Controls, zero-width and bidirectional marks, variation selectors, private use: invisible, sometimes hostile.
@@ -32,8 +33,17 @@ def _converter():
     return OpenCC("t2s")
 
 
+@functools.lru_cache(maxsize=1)
+def _traditional() -> frozenset[str]:
+    """The characters that the converter changes, from its own dictionary."""
+    file = resources.files("opencc") / "dictionary" / "TSCharacters.txt"
+    return frozenset(line[0] for line in file.read_text(encoding="utf-8").splitlines() if line)
+
+
 def simplify(text: str) -> str:
     """Return `text` with traditional characters made simplified, one character for one."""
+    if _traditional().isdisjoint(text):
+        return text  # almost always, and much quicker than converting
     made = _converter().convert(text)
     return made if len(made) == len(text) else text
 

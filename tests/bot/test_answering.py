@@ -142,10 +142,7 @@ def test_a_row_of_one_city_is_never_shown_without_its_city(catalogue):
     silent = []
     local = [r for r in catalogue.rows.values() if r.region_code[:2] == "33" and r.region_code != "330000"]
     matters = {
-        t.name
-        for r in local
-        for t in catalogue.terms_of.get(r.id, [])
-        if t.kind == "matter" and not t.generic
+        t.name for r in local for t in catalogue.terms_of[r.id] if t.kind == "matter" and not t.generic
     }
     for matter in sorted(matters):
         for text in (f"{matter}要飞碟证明吗", f"办{matter}"):

@@ -146,7 +146,7 @@ def test_a_general_rule_is_never_a_verdict_and_holds_where_it_holds(catalogue):
 
 def questions_of(catalogue, row):
     """Questions that name a row in every way: by pair, by proof, by matter, by its own alias, by meaning."""
-    terms = catalogue.terms_of.get(row.id, [])
+    terms = catalogue.terms_of[row.id]
     own = [t for t in terms if t.kind == "proof"][:2]
     things = [t for t in terms if t.kind == "matter"][:2]
     text = row.proof + row.matter
