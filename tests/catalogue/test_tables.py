@@ -661,7 +661,9 @@ def test_a_formula_gives_the_value_it_had_and_without_one_is_a_fault(tmp_path):
     )
 
     def computed(content):
-        content = re.sub(rb"<v ?/>|<v></v>", b"<v />", content)  # with lxml the writer puts it otherwise
+        # With lxml at hand openpyxl puts both otherwise.
+        content = re.sub(rb"<v ?/>|<v></v>", b"<v />", content)
+        content = re.sub(rb"&#(\d+);", lambda m: chr(int(m[1])).encode(), content)
         content = content.replace(b"<f>1+1</f><v />", b"<f>1+1</f><v>2</v>")
         content = content.replace(b'<c r="E5">', b'<c r="E5" t="str">')
         return content.replace('<c r="E3"><f>"文"</f><v />'.encode(), b'<c r="E3" t="str"><f>x</f><v>x</v>')
