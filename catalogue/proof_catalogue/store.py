@@ -118,7 +118,7 @@ class Catalogue:
             self.terms = tables.read_tables_terms(database)
         except (sqlite3.Error, KeyError, ValueError, TypeError) as error:
             raise CatalogueError(
-                f"the catalogue at {path} is broken ({error}); take 'mianzheng catalogue rollback' or a backup"
+                f"the catalogue at {path} is broken ({error}); take 'mianzheng catalogue edition rollback' or a backup"
             ) from None
         self._meaning_path = path.with_suffix(".npz")
         self.term = {(t.kind, t.name): t for t in self.terms}
