@@ -42,8 +42,7 @@ def main() -> None:
     built = read_settings().data
     account, rasa = Account(), SlowRasa(free_ports(1)[0])
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("catalogue.db", "catalogue.npz"):
-            (Path(folder) / name).symlink_to(built / name)
+        (Path(folder) / "catalogue").symlink_to(built / "catalogue")
         platform = Platform("", account, asked.mode)
         web = WebProcess(
             Path(folder) / "log",

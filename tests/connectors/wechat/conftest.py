@@ -32,13 +32,14 @@ def wechat_web(
 ) -> Iterator[TestClient]:
     """One application with an account for all tests of a mode; its data folder is its own."""
     data = tmp_path_factory.mktemp(f"data-{mode}")
-    for name in ("catalogue.db", "catalogue.npz"):
-        (data / name).symlink_to(here.data / name)
+    (data / "catalogue").symlink_to(here.data / "catalogue")
     (data / "scenes.yml").write_text(
         "hall-1: {office: 西湖区行政服务中心, region: '330106'}\n", encoding="utf-8"
     )
     keys = WeChatSettings(ACCOUNT.token, ACCOUNT.app_id, ACCOUNT.aes_key if mode == "safe" else "")
-    with make_client(wechat=keys, data=data, public_url="https://page.example") as client:
+    with make_client(
+        wechat=keys, data=data, public_url="https://page.example", casebook_url_given=""
+    ) as client:
         yield client
 
 

@@ -38,9 +38,8 @@ def running(tmp_path, catalogue, here):
         def start(mode, sends, count=1, **environment):
             data = tmp_path / "data"
             data.mkdir(exist_ok=True)
-            for name in ("catalogue.db", "catalogue.npz"):
-                if not (data / name).exists():
-                    (data / name).symlink_to(here.data / name)
+            if not (data / "catalogue").exists():
+                (data / "catalogue").symlink_to(here.data / "catalogue")
             webs = []
             platform = Platform("", ACCOUNT, mode)
             stack.enter_context(serving(platform.app(), platform.port))
