@@ -1,7 +1,7 @@
 """Ours against peers on the same evaluation sets, with the same judge: BM25 over jieba, embeddings alone, stock Rasa.
 
 usage: benchmarks/understanding.py [--base URL] [--split test] [--epochs N] [--only NAME ...] [--json FILE]
-Ours has to be running at --base. Stock Rasa is trained anew in a temporary folder (some minutes).
+Ours has to be running at --base. Stock Rasa is trained anew in a temporary folder, which takes about twenty minutes of processor time.
 
 Each peer answers one message from the rows of the same catalogue: the best row of the citizen's region if it scores above a
 threshold, which is set on the development half, else *not listed*. Peers get the region of the profile and of the sentence as we
@@ -235,7 +235,7 @@ def main() -> None:
     )
     parser.add_argument("--base", default="http://127.0.0.1:8080")
     parser.add_argument("--split", choices=["all", "development", "test"], default="test")
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--only", nargs="*", default=["bm25", "embeddings", "rasa", "ours"])
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
