@@ -1,7 +1,7 @@
 """Ours against peers on the same evaluation sets, with the same judge: BM25 over jieba, embeddings alone, stock Rasa.
 
-usage: benchmarks/understanding.py [--base URL] [--split test] [--epochs N] [--only NAME ...] [--json FILE]
-Ours has to be running at --base. Stock Rasa is trained anew in a temporary folder (some minutes).
+usage: benchmarks/understanding.py [--base URL] [--split test] [--epochs N N] [--only NAME ...] [--json FILE]
+Ours has to be running at --base. Stock Rasa is trained anew in a temporary folder, which takes about twenty minutes of processor time.
 
 Each peer answers one message from the rows of the same catalogue: the best row of the citizen's region if it scores above a
 threshold, which is set on the development half, else *not listed*. Peers get the region of the profile and of the sentence as we
@@ -157,12 +157,12 @@ TUTORIAL = {
 
 
 def stock_rasa(
-    catalogue: Catalogue, epochs: int, folder: Path
+    catalogue: Catalogue, epochs: tuple[int, int], folder: Path
 ) -> tuple[Scores, Callable[[str], tuple[str, float]]]:
     """Train stock Rasa in `folder`; return its selector's scores and its intents. Raises CalledProcessError if it cannot train."""
     config = json.loads(json.dumps(TUTORIAL))
-    for component in config["pipeline"][-2:]:
-        component.update(epochs=epochs, random_seed=1)
+    for component, count in zip(config["pipeline"][-2:], epochs, strict=True):
+        component.update(epochs=count, random_seed=1)
     rows = collections.defaultdict(list)
     for key, wording in wordings(list(catalogue.rows.values()), list(catalogue.faqs.values())):
         rows[key].append(wording.replace("\n", " ").replace("[", "（").replace("]", "）"))
@@ -194,7 +194,10 @@ def stock_rasa(
     subprocess.run(
         command, cwd=folder, env={**os.environ, "PYTHONWARNINGS": "ignore"}, check=True, capture_output=True
     )
-    print(f"stock Rasa: trained {epochs} epochs in {time.perf_counter() - begun:.0f} s", flush=True)
+    print(
+        f"stock Rasa: trained {epochs[0]} and {epochs[1]} epochs in {time.perf_counter() - begun:.0f} s",
+        flush=True,
+    )
     from rasa.core.agent import Agent
 
     agent = Agent.load(str(folder / "models" / "stock.tar.gz"))
@@ -235,7 +238,9 @@ def main() -> None:
     )
     parser.add_argument("--base", default="http://127.0.0.1:8080")
     parser.add_argument("--split", choices=["all", "development", "test"], default="test")
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument(
+        "--epochs", type=int, nargs=2, default=(15, 100), help="of DIET and of the response selector"
+    )
     parser.add_argument("--only", nargs="*", default=["bm25", "embeddings", "rasa", "ours"])
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
@@ -261,7 +266,7 @@ def main() -> None:
         measure_peer("embeddings", Peer(catalogue, lambda text: catalogue.near(canonical(text))))
     if "rasa" in chosen.only:
         with tempfile.TemporaryDirectory() as folder:
-            measure_peer("rasa", Peer(catalogue, *stock_rasa(catalogue, chosen.epochs, Path(folder))))
+            measure_peer("rasa", Peer(catalogue, *stock_rasa(catalogue, tuple(chosen.epochs), Path(folder))))
     if "ours" in chosen.only:
         with over_http(chosen.base) as ask:
             measure("ours", ask)
