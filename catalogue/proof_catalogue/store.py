@@ -218,16 +218,13 @@ class Current:
         self.editions = Editions(folder)
         self._lock = threading.Lock()
         self._not_before = 0.0
-        self._mark = self._in_force()
+        self._mark = self.editions.mark()
         self._held = Catalogue(self.editions.file(self.editions.get()))
-
-    def _in_force(self) -> str:
-        return self.editions.mark()
 
     def get(self) -> Catalogue:
         """Return the edition in force, or for the second or two that a newer one takes to open, the one before it."""
         try:
-            mark = self._in_force()
+            mark = self.editions.mark()
         except (sqlite3.Error, CatalogueError):
             return self._held  # the register is being written; the next call asks again
         if mark != self._mark and time.monotonic() >= self._not_before and self._lock.acquire(blocking=False):
