@@ -209,6 +209,7 @@ _CHILDREN = (
     ("row_alias", "alias", "aliases"),
     ("row_path", "path", "paths"),
     ("row_condition", "condition", "conditions"),
+    ("row_asked", "wording", "asked_as"),
     ("see_also", "other", "see_also"),
 )
 _PLAIN = [

@@ -117,6 +117,18 @@ def former_regions(database: Database) -> None:
     )
 
 
+@CONTENT()
+def what_citizens_say(database: Database) -> None:
+    """How citizens ask about a row, in their own words."""
+    database.executescript(
+        """
+        create table row_asked (
+            row_id text not null, rank integer not null, wording text not null, primary key (row_id, rank)
+        ) without rowid;
+        """
+    )
+
+
 @REGISTRY()
 def editions(database: Database) -> None:
     """What was published, which edition is in force, and every change with the edition that brought it."""
@@ -141,7 +153,7 @@ def editions(database: Database) -> None:
 
 # In the order in which they can be filled.
 CONTENT_TABLES = [
-    "region", "former_region", "authority", *ROW_TABLES.values(), "row_alias", "row_path", "row_condition", "legal_basis", "see_also", "source",
+    "region", "former_region", "authority", *ROW_TABLES.values(), "row_alias", "row_path", "row_condition", "row_asked", "legal_basis", "see_also", "source",
     "conflict", "completeness", "term", "term_alias", "term_cue", "term_row", "faq",
 ]  # fmt: skip
 

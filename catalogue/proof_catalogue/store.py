@@ -277,5 +277,5 @@ def open_edition(
 def _row(text: str) -> Requirement:
     record = json.loads(text)
     for name in LISTS:
-        record[name] = tuple(record[name])
+        record[name] = tuple(record.get(name, ()))
     return Requirement(**record)

@@ -188,6 +188,7 @@ def requirements(draw):
         checked_at=draw(days),
         aliases=tuple(draw(st.lists(names, max_size=3))),
         conditions=tuple(draw(st.lists(names, max_size=3))),
+        asked_as=tuple(draw(st.lists(names, max_size=3))),
         inferred=tuple(
             draw(st.lists(names | st.sampled_from(["data_source", "数据来源", "status"]), max_size=3))
         ),
