@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 
@@ -27,9 +28,17 @@ def fold(syllable: str) -> str:
 
 def syllables(text: str) -> list[str]:
     """Return one folded syllable a character of `text`; characters without a reading stand for themselves."""
+    from pypinyin.seg import simpleseg
+
+    # Names are made of the same words again and again, and reading one takes much longer than cutting.
+    return [s for word in simpleseg.seg(text) for s in _read(word)]
+
+
+@functools.lru_cache(maxsize=20_000)
+def _read(word: str) -> tuple[str, ...]:
     from pypinyin import lazy_pinyin
 
-    return [fold(s) for s in lazy_pinyin(text, errors=list)]  # type: ignore[arg-type]
+    return tuple(fold(s) for s in lazy_pinyin(word, errors=list))  # type: ignore[arg-type]
 
 
 # Common characters that people do not type by mistake for another: 买房 is never a slip for 卖房, 先 none for 想.
