@@ -113,7 +113,7 @@ def _take_name(into: Lists, cells: dict[str, Any], number: int) -> None:
         aliases=tuple(dict.fromkeys(canonical(a) for a in cells.get("aliases", ()))),
         cues=cells.get("cues", ()),
         requirements=cells.get("requirements", ()),
-        generic=cells.get("generic", False),
+        generic=cells.get("generic") == "yes",
     )
     into.unsaid = {"aliases", "cues", "requirements", "generic"} - cells.keys()
     before = into.names.get((kind, name))
@@ -146,7 +146,7 @@ def _lines(name: str, sheet: Sheet, complain: Complain) -> Iterator[tuple[int, d
             except CellFault as fault:
                 complain(number, columns[column].heading, str(fault))
                 faults += 1
-        if not faults and any(cells.values()):
+        if not faults and any(v for f, v in cells.items() if f != "generic"):
             yield number, cells
     if plan is None:
         wanted = "、".join(c.heading for c in columns.values() if c.required)
@@ -173,7 +173,7 @@ def _cue(text: str) -> Cue:
         raise CellFault(say("faults.empty_cue", value=text)) from None
 
 
-def _word(name: str, text: str) -> Any:
+def _word(name: str, text: str) -> str:
     known = words()["lists"]["names"]["words"][name]
     for value, spoken in known.items():
         if bare(text) in map(bare, spoken):
@@ -192,9 +192,7 @@ def put_lists(
     faults: list[tuple[str, int, str]] = []
 
     def there(name: str, number: int, wanted: tuple[str, ...]) -> tuple[str, ...]:
-        faults.extend(
-            (name, number, say("faults.unknown_reference", id=i)) for i in wanted if i not in ids | left
-        )
+        faults.extend((name, number, say("faults.unknown_row", id=i)) for i in wanted if i not in ids | left)
         return tuple(i for i in wanted if i in ids)
 
     if lists.names is not None:
@@ -210,7 +208,7 @@ def put_lists(
         groups = {} if whole else {c["prevails"]: tuple(c["rows"]) for c in content.conflicts}
         for prevails, (rows, number) in lists.conflicts.items():
             there("conflicts", number, (prevails,))
-            groups[prevails] = there("conflicts", number, tuple(dict.fromkeys((prevails, *rows))))
+            groups[prevails] = there("conflicts", number, tuple(sorted({prevails, *rows})))
         for prevails, (_, number) in lists.conflicts.items():
             for other, rows in groups.items():
                 shared = set(rows) & set(groups[prevails])
@@ -249,7 +247,12 @@ def lines_of(content: Content, name: str) -> Iterator[list[str]]:
             ]
             for n in range(max(1, *map(len, parts))):
                 cells = [p[n] if n < len(p) else "" for p in parts]
-                yield [spoken["kind"][term.kind][0], term.name, *cells, spoken["generic"][term.generic][0]]
+                yield [
+                    spoken["kind"][term.kind][0],
+                    term.name,
+                    *cells,
+                    spoken["generic"]["yes" if term.generic else "no"][0],
+                ]
     elif name == "conflicts":
         for conflict in sorted(content.conflicts, key=lambda c: c["prevails"]):
             yield [conflict["prevails"], "；".join(conflict["rows"])]
@@ -296,7 +299,7 @@ def list_changes(before: Content, after: Content, lists: Lists) -> list[str]:
             what = "added" if key not in old else "changed" if key in new else "removed"
             changes = _differing(old.get(key, {}), new.get(key, {})) if key in new else []
             told = " ".join((_called(before, name, key), *changes))
-            lines.append(words()["difference"][f"list_{what}"].format(sheet=sheet_name(name), what=told))
+            lines.append(say(f"list_changes.{what}", sheet=sheet_name(name)) + told)
     return lines
 
 
@@ -307,7 +310,7 @@ def _entries(content: Content, name: str) -> dict[Any, dict[str, tuple[str, ...]
                 "aliases": t.aliases,
                 "cues": tuple(written_cue(c) for c in t.cues),
                 "requirements": t.requirements,
-                "generic": (words()["lists"]["names"]["words"]["generic"][True][0],) if t.generic else (),
+                "generic": (words()["lists"]["names"]["words"]["generic"]["yes"][0],) if t.generic else (),
             }
             for t in content.terms
         }

@@ -112,7 +112,7 @@ def test_conflicts_and_claims_are_added_and_with_whole_replaced(content, tmp_pat
     assert [c["prevails"] for c in after.conflicts] == ["F215", "F274"]
     assert after.complete == [{"region_code": "330100", "sector": "*", "basis": "某清单"}]
     after, _ = taken(content, file, whole=True)
-    assert after.conflicts == [{"rows": ["F274", "F155"], "prevails": "F274"}]
+    assert after.conflicts == [{"rows": ["F155", "F274"], "prevails": "F274"}]
     assert content.conflicts[0]["prevails"] == "F215"
     made = load_workbook(file)
     for name in ("conflicts", "complete"):
