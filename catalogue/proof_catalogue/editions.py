@@ -26,11 +26,12 @@ from .text import index_terms
 from .vocabulary import Term
 
 if TYPE_CHECKING:
+    from .asked import AskedIndex
     from .meaning import MeaningIndex
 
 Progress = Callable[[str, int, int], None]  # what is being done, how much of it, of how much
 SCHEMA = 4  # how many migrations schema.py has; a draft that has them all says so
-LAYOUT = "5"  # of what `derived` makes; another one makes readers' files anew, never the content
+LAYOUT = "6"  # of what `derived` makes; another one makes readers' files anew, never the content
 ENCODE_AT_ONCE = (
     6000  # wordings that a publication encodes itself, a few minutes' work; more wait for `encode`
 )
@@ -354,7 +355,8 @@ class Editions:
     def readable(self, edition: Edition, progress: Progress | None = None) -> Path:
         """Return the frozen file of `edition`, made anew first where another layout of this program wrote it."""
         path = self.file(edition)
-        if self._layout(edition) != LAYOUT or not path.with_suffix(".npz").exists():
+        indexes = (path.with_suffix(".npz"), path.with_suffix(".asked"))
+        if self._layout(edition) != LAYOUT or not all(index.exists() for index in indexes):
             self._refresh(edition, progress)
         return path
 
@@ -406,6 +408,7 @@ class Editions:
         meta: dict[str, str],
         progress: Progress | None,
     ) -> None:
+        from .asked import AskedIndex, asked
         from .meaning import MeaningIndex
         from .schema import create
 
@@ -431,6 +434,10 @@ class Editions:
             if left and progress:
                 progress("待编码", 0, left)
             _replace_index(index, vectors)
+            said = AskedIndex.build(
+                asked(content.rows, content.faqs), self._known_asked(), _of(progress, "编码问法")
+            )
+            _replace_index(said, path.with_suffix(".asked"))
             _sync(fresh)
             os.replace(fresh, path)
             _sync(path.parent)
@@ -445,6 +452,15 @@ class Editions:
             path = self.file(edition).with_suffix(".npz")
             with contextlib.suppress(OSError, ValueError, KeyError):
                 return MeaningIndex.load(path)
+        return None
+
+    def _known_asked(self) -> AskedIndex | None:
+        from .asked import AskedIndex
+
+        for edition in self.all():
+            path = self.file(edition).with_suffix(".asked")
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                return AskedIndex.load(path)
         return None
 
 
@@ -639,7 +655,7 @@ def terms_text(terms: Iterable[Term]) -> str:
     return json.dumps(held, ensure_ascii=False)
 
 
-def _replace_index(index: MeaningIndex, path: Path) -> None:
+def _replace_index(index: MeaningIndex | AskedIndex, path: Path) -> None:
     fresh = path.with_name(f".{path.stem}.{os.getpid()}.vectors")
     try:
         index.save(fresh)

@@ -25,6 +25,7 @@ from .vocabulary import Term
 if TYPE_CHECKING:  # loading NumPy takes longer than opening an edition
     import numpy as np
 
+    from .asked import AskedIndex
     from .meaning import MeaningIndex
 
 log = logging.getLogger("mianzheng.catalogue")
@@ -155,6 +156,8 @@ class Catalogue:
         self.by_name.update({(t.kind, canonical(t.name)): t for t in self.terms})
         self._linker: Linker | None = None
         self._meaning: MeaningIndex | None = None
+        self._asked_path = path.with_suffix(".asked")
+        self._asked: AskedIndex | None = None
 
     def _names(self) -> tuple[list[tuple[str, str]], list[str]]:
         """Return (row id, name) for every name that rows have of their own, and the names of all their matters."""
@@ -179,13 +182,20 @@ class Catalogue:
         return self._linker
 
     def near(self, text: str, vector: np.ndarray | None = None, top: int = 200) -> dict[str, float]:
-        """Return the `top` rows and all FAQs with their nearness in meaning to `text`, a cosine; `vector` if it is encoded already."""
+        """Return the `top` rows and all FAQs with their nearness to `text`: in meaning, a cosine, and by how citizens ask; `vector` if it is encoded already."""
+        from .asked import AskedIndex
         from .meaning import MeaningIndex, encode
 
         with self._lock:
             if self._meaning is None:
                 self._meaning = MeaningIndex.load(self._meaning_path)
-            return self._meaning.near(encode([text])[0] if vector is None else vector, top)
+            near = self._meaning.near(encode([text])[0] if vector is None else vector, top)
+            if self._asked is None:
+                self._asked = AskedIndex.load(self._asked_path)
+            gains, usual = self._asked.beyond(text)
+        least = min((n for k, n in near.items() if k not in self.faqs), default=0.0)
+        found = {key: n + usual for key, n in near.items()}
+        return found | {key: near.get(key, least) + gain for key, gain in gains.items()}
 
     def warm(self) -> None:
         """Load what the first question would otherwise wait for."""
