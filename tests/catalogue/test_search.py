@@ -134,6 +134,7 @@ def test_the_same_query_finds_the_same(catalogue):
         "a" * 10_000,
         "，" * 10_000,
     ],
+    ids=lambda query: query[:12],
 )
 @pytest.mark.timeout(20)
 def test_any_query_is_only_a_query(catalogue, query):
