@@ -240,9 +240,10 @@ class Found:
         question = Question(links, place, on=on or date.today())
         joint = filter(Case(catalogue, question).counts, outright(links))
         # Where the names say it all, the encoder would take most of the time and tell nothing more.
-        near = dict.fromkeys(joint, NAMED) or catalogue.near(links.text, _vector(links.text))
-        self.near: dict[str, float] = near
-        question = replace(question, near=near)
+        named = dict.fromkeys(joint, NAMED)
+        self.named = bool(named)
+        self.near: dict[str, float] = named or catalogue.near(links.text, _vector(links.text))
+        question = replace(question, near=self.near)
         self.case = Case(catalogue, question)
         self.decision: Decision = decide(catalogue, question)
         # Where no region is known, cities of the province may still be asked about.
@@ -387,9 +388,12 @@ def weigh(features: list[dict[str, float]], rows: Model, there: Model) -> list[f
     return [present * s / best for s in scores]
 
 
-def _matched(features: dict[str, float]) -> tuple[str, ...]:
-    found = tuple(name for name, (feature, least) in _MATCHED.items() if features[feature] >= least)
-    return found or ("meaning",)
+def _matched(features: dict[str, float], named: bool) -> tuple[str, ...]:
+    """Return what a row was found by; where everything is `named`, nothing was compared by meaning."""
+    found = [name for name, (feature, least) in _MATCHED.items() if features[feature] >= least]
+    if named:
+        return tuple(name for name in found if name != "meaning") or ("text",)
+    return tuple(found) or ("meaning",)
 
 
 def search(
@@ -408,7 +412,7 @@ def search(
     if max(scores, default=0.0) < held["there"].threshold:
         return []
     hits = [
-        Hit(row, score, _matched(f))
+        Hit(row, score, _matched(f, found.named))
         for row, score, f in zip(rows, scores, features, strict=True)
         if score >= held["rows"].threshold
     ]
