@@ -7,7 +7,7 @@ import itertools
 import math
 import operator
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +30,10 @@ from .text import canonical, cutter
 LONGEST = 300
 CANDIDATES = 60  # from each index
 FAQ_CANDIDATES = 30
+NAMED, FAR = (
+    0.95,
+    0.85,
+)  # how near a row is taken to be that is named outright, and one of which nothing is known
 MOST = 120  # in all; more would only make large catalogues slow
 
 # What a result may say that it was found by, with the feature and the value from which on it says so.
@@ -212,6 +216,16 @@ def _share(held: int, wanted: int) -> float:
     return (held & wanted).bit_count() / wanted.bit_count() if wanted else 0.0
 
 
+def outright(links: Links) -> set[str]:
+    """Return the rows of the proof and the matter that `links` names, where they name both by name and nothing else is said."""
+    proofs = [m.term for m in links.proofs if m.how == "name"]
+    matters = [m.term for m in links.matters if m.how == "name" and not m.term.generic]
+    if not (proofs and matters) or links.residue:
+        return set()
+    rows = ({i for t in terms for i in t.requirements} for terms in (proofs, matters))
+    return set.intersection(*rows)
+
+
 class Found:
     """One search for rows: everything that its candidates are compared by."""
 
@@ -223,8 +237,13 @@ class Found:
         terms = [m.term for m in (*links.proofs, *links.matters)]
         self.rows_of = {(t.kind, t.name): frozenset(t.requirements) for t in terms}
         place = links.region.code if links.region else region
-        self.near = catalogue.near(links.text, _vector(links.text))
-        question = Question(links, place, near=self.near, on=on or date.today())
+        question = Question(links, place, on=on or date.today())
+        joint = filter(Case(catalogue, question).counts, outright(links))
+        # Where the names say it all, the encoder would take most of the time and tell nothing more.
+        named = dict.fromkeys(joint, NAMED)
+        self.named = bool(named)
+        self.near: dict[str, float] = named or catalogue.near(links.text, _vector(links.text))
+        question = replace(question, near=self.near)
         self.case = Case(catalogue, question)
         self.decision: Decision = decide(catalogue, question)
         # Where no region is known, cities of the province may still be asked about.
@@ -289,7 +308,7 @@ class Found:
             all_proof, all_matter = proof | proof_cue, matter | matter_cue
             alias = min(1.0, links.rows.get(row.id, 0) / length)
             text, sound, missing = compared.covered(names)
-            near = self.near.get(row.id, 0.85)
+            near = self.near.get(row.id, FAR)
             generic = self.catalogue.generic(row.id)
             by = row.status if row.verdict_kind == "wrong_issuer" else ""
             holds = self.case.holds(row)
@@ -369,9 +388,12 @@ def weigh(features: list[dict[str, float]], rows: Model, there: Model) -> list[f
     return [present * s / best for s in scores]
 
 
-def _matched(features: dict[str, float]) -> tuple[str, ...]:
-    found = tuple(name for name, (feature, least) in _MATCHED.items() if features[feature] >= least)
-    return found or ("meaning",)
+def _matched(features: dict[str, float], named: bool) -> tuple[str, ...]:
+    """Return what a row was found by; where everything is `named`, nothing was compared by meaning."""
+    found = [name for name, (feature, least) in _MATCHED.items() if features[feature] >= least]
+    if named:
+        return tuple(name for name in found if name != "meaning") or ("text",)
+    return tuple(found) or ("meaning",)
 
 
 def search(
@@ -390,7 +412,7 @@ def search(
     if max(scores, default=0.0) < held["there"].threshold:
         return []
     hits = [
-        Hit(row, score, _matched(f))
+        Hit(row, score, _matched(f, found.named))
         for row, score, f in zip(rows, scores, features, strict=True)
         if score >= held["rows"].threshold
     ]
@@ -400,6 +422,8 @@ def search(
 def faq_features(catalogue: Catalogue, query: str) -> dict[str, dict[str, float]]:
     """Return for each FAQ that may be meant what the model weighs."""
     links = catalogue.linker.link(query[:LONGEST])
+    if outright(links):
+        return {}
     sought = Sought(links)
     near = catalogue.near(links.text, _vector(links.text))
     cosines = {k: near.get(k, 0.0) for k in catalogue.faqs}

@@ -3,9 +3,21 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rapidfuzz import fuzz
 
 from proof_catalogue.errors import CatalogueError
-from proof_catalogue.search import Found, Model, models, search, search_faqs, weigh
+from proof_catalogue.search import (
+    Compared,
+    Found,
+    Model,
+    Sought,
+    models,
+    outright,
+    search,
+    search_faqs,
+    weigh,
+)
+from proof_catalogue.text import canonical
 
 MATCHED = {"proof", "matter", "alias", "text", "sound", "meaning"}
 
@@ -52,8 +64,56 @@ def test_hits_are_ordered_explained_and_above_the_threshold(catalogue, query):
     assert all(h.row.kind != "general_rule" for h in hits)
 
 
+@pytest.mark.parametrize("query", ["申请教师资格 无犯罪记录证明", "杭州申请教师资格要无犯罪记录证明吗"])
+def test_what_is_named_in_full_is_found_without_the_encoder(catalogue, monkeypatch, query):
+    def fail(*_):
+        raise AssertionError("it was encoded")
+
+    monkeypatch.setattr("proof_catalogue.search.encode", fail)
+    hits = search(catalogue, query, "330100")
+    assert hits[0].row.id == "F064" and hits[0].score > 0.9
+    assert {"proof", "matter", "text"} <= set(hits[0].matched) and all(
+        "meaning" not in h.matched for h in hits
+    )
+    assert search_faqs(catalogue, query) == []
+
+
+def test_one_more_word_is_read_by_its_meaning(catalogue):
+    assert not outright(catalogue.linker.link("申请教师资格 无犯罪记录证明 复印"))
+    assert not outright(catalogue.linker.link("无犯罪记录证明"))
+
+
+TEXTS = st.text(st.sampled_from("户口籍证明藉婚状况收入ab1 低保糸"), min_size=1, max_size=12)
+
+
+@given(query=TEXTS, wordings=st.lists(TEXTS, min_size=1, max_size=6))
+def test_names_are_compared_as_one_would_by_hand(catalogue, query, wordings):
+    links = catalogue.linker.link(query)
+    sought = Sought(links)
+    compared = Compared(sought, wordings)
+    names = [n for n in map(canonical, wordings) if n]
+    found = compared.of(tuple(wordings))
+
+    def best(text, scorer, held):
+        return max((scorer(text, n) / 100 for n in held), default=0.0)
+
+    assert found.ratio == pytest.approx(best(links.text, fuzz.ratio, names))
+    assert found.part == pytest.approx(best(sought.content, fuzz.partial_ratio, names))
+    whole = [n for n in names if 4 <= len(n) <= len(links.text)]
+    assert found.like == pytest.approx(best(links.text, fuzz.partial_ratio, whole))
+    assert found.exact == bool({sought.content, links.text} & set(names))
+    pairs = {n[i : i + 2] for n in names for i in range(len(n) - 1)}
+    seen = 0.0
+    for word, weight in sought.words:
+        own = {word[i : i + 2] for i in range(len(word) - 1)}
+        seen += weight * (
+            1.0 if any(word in n for n in names) else len(own & pairs) / len(own) if own else 0.0
+        )
+    assert compared.covered(found)[0] == pytest.approx(seen / sought.weight)
+
+
 def test_what_matched_is_said(catalogue):
-    hit = search(catalogue, "申请教师资格 无犯罪记录证明")[0]
+    hit = search(catalogue, "申请教师资格时 无犯罪记录证明有何用")[0]
     assert {"proof", "matter", "text", "meaning"} <= set(hit.matched)
     assert "alias" in search(catalogue, "税务注销证明")[0].matched
 
@@ -134,6 +194,7 @@ def test_the_same_query_finds_the_same(catalogue):
         "a" * 10_000,
         "，" * 10_000,
     ],
+    ids=lambda query: query[:12],
 )
 @pytest.mark.timeout(20)
 def test_any_query_is_only_a_query(catalogue, query):
