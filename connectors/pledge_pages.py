@@ -17,7 +17,8 @@ from bot.paths.pledge import CHINA, PledgeForm, handling_line, notice, other_way
 from proof_catalogue.errors import CatalogueError
 
 from .problems import Problem
-from .web import HEADERS, check_same_origin, draw, keep_session, read_fields, screen_words, session_of
+from .web import HEADERS, check_same_origin, draw, keep_session, read_fields, session_of
+from .words import held
 
 MAX_DOCUMENT = 4 * 1024 * 1024
 FIELDS = ("name", "id_number", "facts", "phone", "public", "guardian", "guardian_of", "consent")
@@ -26,7 +27,7 @@ router = APIRouter(include_in_schema=False)
 
 def words() -> dict[str, Any]:
     """The words of these pages."""
-    return screen_words("pledge_pages")
+    return held("pledge_pages")
 
 
 def _owner(request: Request) -> str:

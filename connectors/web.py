@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-import yaml
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
@@ -18,6 +17,7 @@ from bot.answer import Answer, Reply
 from bot.answering import verdict_text
 from connectors.channel import Channel, Incoming
 from connectors.problems import Problem
+from connectors.words import held
 from proof_catalogue.errors import CatalogueError
 
 HERE = Path(__file__).parent
@@ -44,15 +44,9 @@ templates = Jinja2Templates(directory=str(HERE / "templates"))  # autoescapes *.
 # --- words and small helpers for the templates ---------------------------------------------------
 
 
-@lru_cache(maxsize=8)
-def screen_words(screen: str) -> dict[str, Any]:
-    """The words of one screen, read once."""
-    return yaml.safe_load((HERE / "words.yml").read_text(encoding="utf-8"))[screen]
-
-
 def words() -> dict[str, Any]:
     """The chat page's words."""
-    return screen_words("web")
+    return held("web")
 
 
 @cache
@@ -196,10 +190,10 @@ def session_of(request: Request):
     state, session_id = request.app.state, request.cookies.get(SESSION_COOKIE)
     if not session_id:
         return None
-    held = state.sessions.get(session_id)
-    if held is None and state.casebook.pledges.of_owner(state.casebook.owner_of(session_id)):
+    found = state.sessions.get(session_id)
+    if found is None and state.casebook.pledges.of_owner(state.casebook.owner_of(session_id)):
         return state.sessions.open(session_id)
-    return held
+    return found
 
 
 def keep_session(request: Request, response: Response, session_id: str) -> None:

@@ -42,6 +42,7 @@ def asked_for():
             ):
                 for key in keys(node.args[0]):
                     found.setdefault(key, set()).update(k.arg for k in node.keywords)
+    found.pop("web", None), found.pop("pledge_pages", None)  # whole blocks, for templates
     for top in menu_tree():
         found |= {b["says"]: set() for b in top["below"] if "says" in b}
     return found
