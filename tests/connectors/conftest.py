@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,13 +15,31 @@ from connectors.app import create_app
 from proof_catalogue import store
 
 
+class Visitor(TestClient):
+    """A client that sends forms as browsers do: with the cookie and the token of the page that it has seen."""
+
+    @property
+    def token(self) -> str:
+        """The token in the forms of a page."""
+        found = re.search(r'name="csrf" value="(\w+)"', self.get("/").text)
+        assert found
+        return found[1]
+
+    def post(self, url: str, **options: Any) -> Any:
+        """Post; a form gets the token unless it brings one."""
+        form = "json" not in options and "content" not in options
+        if form and not url.startswith(("/api/", "/wechat/")) and "csrf" not in (options.get("data") or {}):
+            options["data"] = {"csrf": self.token, **(options.get("data") or {})}
+        return super().post(url, **options)
+
+
 @pytest.fixture(scope="session")
 def make_client(here: Settings, catalogue: store.Catalogue) -> Callable[..., TestClient]:
     """Make a client of an application with other settings; use it in a `with`."""
 
     def make(**changes: Any) -> TestClient:
         app = create_app(dataclasses.replace(here, **changes))
-        return TestClient(
+        return Visitor(
             app, base_url="http://testserver", raise_server_exceptions=False, follow_redirects=False
         )
 
