@@ -140,8 +140,13 @@ class InRedis:
         lock = self._redis.lock(
             f"{self._key(name)}:lock", timeout=LOCK_SECONDS, sleep=0.02, blocking_timeout=WAIT_SECONDS
         )
-        async with lock:
+        if not await lock.acquire():
+            raise RedisError("held by another process")
+        try:
             yield
+        finally:
+            with contextlib.suppress(RedisError):  # it ends by itself, and what was done is done
+                await lock.release()
 
     async def close(self) -> None:
         """As Place says."""

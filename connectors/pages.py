@@ -233,7 +233,7 @@ def draw(
     request: Request,
     context: dict[str, Any],
     status: int = 200,
-    headers: dict[str, str] | None = None,
+    headers: dict[str, str] = HEADERS,
 ) -> HTMLResponse:
     """Draw a page, or a part of one, for this visitor."""
     shared = {
@@ -243,7 +243,7 @@ def draw(
         "framed": is_framed(request),
     }
     response = templates.TemplateResponse(
-        request, name, {**shared, **context}, status_code=status, headers={**HEADERS, **(headers or {})}
+        request, name, {**shared, **context}, status_code=status, headers=headers
     )
     keep_visitor(request, response)
     return response

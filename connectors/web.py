@@ -168,7 +168,8 @@ async def post_turn(request: Request) -> Response:
     try:
         reply = await take_turn(request)
     except Problem as problem:
-        return draw("problem.html", request, {"problem": problem}, problem.status, problem.headers)
+        headers = {**HEADERS, **problem.headers}
+        return draw("problem.html", request, {"problem": problem}, problem.status, headers)
     return WEB.render(request, reply)
 
 

@@ -257,7 +257,7 @@
   // --- speaking instead of typing
 
   var Recognition = window.SpeechRecognition || window.webkitSpeechRecognition;
-  var speak = document.getElementById("speak"), listening = null;
+  var speak = document.getElementById("speak"), hint = document.getElementById("speak-hint"), listening = null;
 
   function quiet(words) {
     listening = null;
@@ -298,8 +298,12 @@
 
   if (Recognition) {
     speak.hidden = false;
-    document.getElementById("speak-hint").hidden = false;
-    speak.addEventListener("click", function () { if (listening) listening.stop(); else listen(); });
+    speak.addEventListener("click", function () {
+      if (listening) { listening.stop(); return; }
+      // Who may hear it is said before anything is heard.
+      if (hint.hidden) { hint.hidden = false; say(hint.textContent); return; }
+      listen();
+    });
   }
 
   // What was typed and not sent is still there when this tab is loaded again.
