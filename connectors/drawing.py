@@ -8,9 +8,10 @@ from typing import Any
 from .plain_text import showable
 from .words import held
 
-SHOWN_AT_ONCE = 160  # characters of an answer's words before the rest is folded
+SHOWN_AT_ONCE = 100  # characters of an answer's words before the rest is folded
 SHOWN_ITEMS = 5  # of a list
-LEAST_FOLDED = 40  # characters; less than that is not worth a fold
+LEAST_FOLDED = 60  # characters; less than that is not worth a fold
+Block = dict[str, Any]  # kind (p, ol or ul), lines, start
 FOLDABLE = ("answered", "answered_list", "answered_policy", "not_listed")
 RATED = (*FOLDABLE, "not_understood", "out_of_scope")
 
@@ -18,9 +19,9 @@ RATED = (*FOLDABLE, "not_understood", "out_of_scope")
 LIST_LINE = re.compile(r"^(?:[·•▪*]|[-–—]\s|(\d{1,2})(?:[\u3001)\uff09]|[.\uff0e](?!\d)))\s*(?=\S)")
 
 
-def blocks(text: str) -> list[dict[str, Any]]:
+def blocks(text: str) -> list[Block]:
     """Plain words as drawn: every line a paragraph, neighbouring bulleted or numbered lines one list."""
-    out: list[dict[str, Any]] = []
+    out: list[Block] = []
     for line in (text or "").splitlines():
         line = line.strip()
         if not line:
@@ -108,26 +109,28 @@ def unsaid_candidates(reply: dict[str, Any]) -> list[dict[str, Any]]:
     return [item for item in reply.get("candidates") or [] if not says(said, item.get("proof"))]
 
 
-def steps(found: list[dict[str, Any]], outcome: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Blocks to show at once, and those to fold: a long answer opens by steps, a form or a question never does."""
+def steps(found: list[Block], outcome: str) -> tuple[list[Block], list[Block], list[Block]]:
+    """Blocks to show at once, blocks to fold, and blocks that follow the fold.
+
+    A long answer opens by steps: the rest of a long list, or what follows the first words. A form or a question never does.
+    """
     if outcome not in FOLDABLE:
-        return found, []
-    shown: list[dict[str, Any]] = []
+        return found, [], []
     for at, block in enumerate(found):
-        room = SHOWN_AT_ONCE - sum(_length(b) for b in shown)
-        rest = found[at + 1 :]
         if block["kind"] != "p" and len(block["lines"]) > SHOWN_ITEMS + 1:
             start = int(block["start"] or 1) + SHOWN_ITEMS if block["kind"] == "ol" else None
+            begun = {**block, "lines": block["lines"][:SHOWN_ITEMS]}
             more = {**block, "lines": block["lines"][SHOWN_ITEMS:], "start": start}
-            return [*shown, {**block, "lines": block["lines"][:SHOWN_ITEMS]}], [more, *rest]
-        if shown and _length(block) > room:
-            rest = [block, *rest]
-            return (shown, rest) if sum(map(_length, rest)) >= LEAST_FOLDED else (found, [])
-        shown.append(block)
-    return shown, []
+            return [*found[:at], begun], [more], found[at + 1 :]
+    if outcome != "answered_list":
+        for at in range(1, len(found)):
+            if sum(map(_length, found[: at + 1])) > SHOWN_AT_ONCE:
+                rest = found[at:]
+                return (found[:at], rest, []) if sum(map(_length, rest)) >= LEAST_FOLDED else (found, [], [])
+    return found, [], []
 
 
-def _length(block: dict[str, Any]) -> int:
+def _length(block: Block) -> int:
     return sum(len(line) for line in block["lines"])
 
 

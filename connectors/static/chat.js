@@ -84,7 +84,11 @@
     });
     if (region.value !== fresh.dataset.region) region.value = fresh.dataset.region || "";
     var welcome = document.getElementById("welcome");
-    if (welcome) welcome.remove();
+    if (welcome) {
+      var heading = welcome.querySelector("h1");
+      heading.className = "hidden";
+      welcome.replaceWith(heading);
+    }
     equip(fresh);
   }
 

@@ -98,17 +98,18 @@ def test_a_page_waits_for_the_answer_that_is_being_made(web, monkeypatch):
 
 def test_a_long_answer_opens_by_steps():
     found = blocks("第一句。" * 10 + "\n" + "第二句。" * 40 + "\n" + "第三句。" * 20)
-    shown, rest = steps(found, "answered_policy")
-    assert [b["lines"][0][:3] for b in shown] == ["第一句"] and len(rest) == 2
-    assert steps(found, "form") == (found, []), "what is agreed to is never folded"
+    shown, rest, after = steps(found, "answered_policy")
+    assert [b["lines"][0][:3] for b in shown] == ["第一句"] and len(rest) == 2 and not after
+    assert steps(found, "form") == (found, [], []), "what is agreed to is never folded"
     short = blocks("第一句。\n第二句。")
-    assert steps(short, "answered") == (short, [])
+    assert steps(short, "answered") == (short, [], [])
 
 
-def test_a_long_list_goes_on_with_its_numbers():
-    found = blocks("有这些：\n" + "\n".join(f"{n}. 证明{n}" for n in range(1, 13)))
-    shown, rest = steps(found, "answered_list")
+def test_a_long_list_goes_on_with_its_numbers_and_what_closes_it_is_shown():
+    found = blocks("有这些：\n" + "\n".join(f"{n}. 证明{n}" for n in range(1, 13)) + "\n没列的不等于不要。")
+    shown, rest, after = steps(found, "answered_list")
     assert len(shown[1]["lines"]) == 5 and rest[0]["start"] == 6 and len(rest[0]["lines"]) == 7
+    assert after[0]["lines"] == ["没列的不等于不要。"]
 
 
 def test_everything_that_is_said_is_on_the_page(web, catalogue):
