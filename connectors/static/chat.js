@@ -136,7 +136,9 @@
         if (!hadFocus) fragment.focus({ preventScroll: true });
         return;
       }
-      if (fragment && fragment.dataset.csrf) form.elements.csrf.value = fragment.dataset.csrf;
+      if (fragment && fragment.dataset.csrf) {
+        each(document.querySelectorAll("input[name=csrf]"), function (field) { field.value = fragment.dataset.csrf; });
+      }
       var hopeful = code === 403 || code === 429 || code >= 500;
       if (typed && !hopeful && !box.value) { box.value = words; grow(); }
       problem(turn, fragment, hopeful ? again : null);
