@@ -20,10 +20,10 @@ train: setup ## train the model if its inputs have changed
 	@$(RUN)/mianzheng train
 
 browser: ## install Chromium and a Chinese font for the page tests, where missing
-	@tests/install_browser.sh
+	@tests/install.sh browser
 
 tools: ## install PostgreSQL and PDF tools for the casebook's tests, where missing
-	@tests/install_tools.sh
+	@tests/install.sh tools
 
 test: dev browser tools ## all tests: units, the real stack, the page in Chromium, a fresh clone
 	@$(RUN)/pytest

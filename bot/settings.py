@@ -54,6 +54,7 @@ class Settings:
     person_rate: str = "240/minute"  # limits per conversation, in the same notation
     redis_url: str = ""  # shared by several web processes; empty: this process's memory
     public_url: str = ""  # where citizens reach the page; empty: where this process listens
+    embed_origins: tuple[str, ...] = ()  # portals that may show the chat page in a frame
     wechat: WeChatSettings = WeChatSettings()
 
     @property
@@ -129,6 +130,18 @@ def _address(name: str, default: str, schemes: tuple[str, ...]) -> str:
     return text
 
 
+def _origins(name: str) -> tuple[str, ...]:
+    """Return origins, each written exactly as browsers write it: they stand in a header as they are."""
+    found = tuple(o.strip() for o in os.environ.get(name, "").split(",") if o.strip())
+    for text in found:
+        match = re.fullmatch(r"(https?)://([a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:[1-9][0-9]{0,4})?", text)
+        if not match or ".." in text or (match[1] == "http" and match[2] not in LOOPBACK):
+            raise SettingsError(
+                f"{name} holds {text!r}, not an origin such as https://portal.example (https, small letters, no path)"
+            )
+    return found
+
+
 def _wechat() -> WeChatSettings:
     def own(name: str) -> str:
         return (os.environ.get(f"MIANZHENG_WECHAT_{name}") or "").strip()
@@ -192,5 +205,6 @@ def read_settings() -> Settings:
         person_rate=_rate("MIANZHENG_PERSON_RATE", Settings.person_rate),
         redis_url=_address("MIANZHENG_REDIS_URL", "", ("redis", "rediss", "unix")),
         public_url=_address("MIANZHENG_PUBLIC_URL", "", ("https", "http")),
+        embed_origins=_origins("MIANZHENG_EMBED_ORIGINS"),
         wechat=_wechat(),
     )

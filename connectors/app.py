@@ -10,9 +10,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.staticfiles import StaticFiles
 
 from bot.casebook.casebook import Casebook, CasebookError, open_casebook
+from bot.casebook.sealing import read_keys
 from bot.paths.credit import open_credit_records
 from bot.paths.guide import Guide
 from bot.paths.shared_data import open_shared_data
@@ -20,13 +22,15 @@ from bot.settings import VERSION, Settings, read_settings
 from proof_catalogue.regions import Region
 from proof_catalogue.store import Catalogue, Current, current
 
-from . import api, pledge_pages, problems, web
+from . import api, pages, pledge_pages, problems, web
 from .guards import RateLimiter, counts
+from .kept_sessions import InFolder, InRedis, KeptSessions
 from .rasa_client import RasaClient
 from .schemas import allow_nulls
-from .sessions import Sessions
+from .sessions import IDLE_SECONDS, Sessions
 from .switches import Switches
 from .wechat import callback as wechat
+from .words import held
 
 log = logging.getLogger("mianzheng.web")
 FOLLOW_SECONDS = 0.5
@@ -72,6 +76,13 @@ async def watch_cases(casebook: Casebook) -> None:
         await asyncio.sleep(60)
 
 
+def keep_sessions(settings: Settings, casebook: Casebook) -> KeptSessions:
+    """Return where the page's conversations outlive this process: Redis where its address is given, else a folder."""
+    url, folder = settings.redis_url, settings.data / "conversations"
+    place = InRedis(url, IDLE_SECONDS) if url else InFolder(folder, IDLE_SECONDS)
+    return KeptSessions(place, read_keys(settings), casebook.owner_of)
+
+
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Return the application; nothing is opened before it starts."""
     settings = settings or read_settings()
@@ -87,10 +98,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.state.make_guide = functools.partial(
             Guide, casebook=casebook, credit=credit, shared_data=open_shared_data(settings)
         )
+        kept = keep_sessions(settings, casebook)
+        app.state.sessions.kept = kept
         show(app, editions.get())
         tasks = [
             asyncio.create_task(work)
-            for work in (app.state.rasa.watch(), follow(app, editions), watch_cases(casebook))
+            for work in (app.state.rasa.watch(), follow(app, editions), watch_cases(casebook), kept.watch())
         ]
         if app.state.wechat:
             await app.state.wechat.start()
@@ -100,6 +113,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         for task in tasks:
             task.cancel()
         await app.state.rasa.close()
+        await kept.close()
         await asyncio.to_thread(casebook.close)
 
     app = FastAPI(
@@ -113,7 +127,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.catalogue = None
     app.state.regions = []
     app.state.notice = {}
-    app.state.examples = web.words()["examples"]
+    app.state.examples = held("web.examples")
+    app.state.embed_origins = settings.embed_origins
     app.state.sessions = Sessions()
     storage = counts(settings.redis_url)
     app.state.limiter = RateLimiter(settings.rate, storage)
@@ -126,23 +141,26 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # FastAPI keeps what it made, so the document is completed once.
     app.openapi = functools.lru_cache(maxsize=1)(lambda: allow_nulls(plain()))  # type: ignore[method-assign]
 
+    # Inside the next, which would hand it a stream: so it knows how long a page is, and leaves short ones alone.
+    app.add_middleware(GZipMiddleware, minimum_size=600)
+
     @app.middleware("http")
     async def headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         if "\x00" in request.url.path or "%00" in request.scope.get("raw_path", b"").decode("latin-1"):
             return problems.Problem(404, "Not Found", "没有这个地址。").response()
         response = await call_next(request)
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("X-Frame-Options", "DENY")
-        if request.url.path.startswith("/api/"):
+        if request.url.path.startswith("/static/") and request.url.query and response.status_code == 200:
+            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        elif "Content-Security-Policy" not in response.headers:
             response.headers.setdefault("Cache-Control", "no-store")
-            response.headers.setdefault(
-                "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"
-            )
+            response.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
+            response.headers["X-Frame-Options"] = "DENY"
         return response
 
     app.include_router(api.router)
     app.include_router(web.router)
     app.include_router(pledge_pages.router)
     app.include_router(wechat.router)
-    app.mount("/static", StaticFiles(directory=web.STATIC_DIR))
+    app.mount("/static", StaticFiles(directory=pages.STATIC_DIR))
     return app

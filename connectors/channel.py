@@ -27,6 +27,7 @@ class Incoming:
     region: str | None = None
     client: str = ""
     notice: str = ""
+    once: str = ""  # a mark of the one sending; the same mark and words again get the same reply
 
 
 class Channel(ABC, Generic[Came, Shown]):
@@ -55,6 +56,7 @@ class Channel(ABC, Generic[Came, Shown]):
             region=incoming.region,
             channel=self.name,
             client=incoming.client,
+            once=incoming.once,
         )
 
     @abstractmethod

@@ -37,11 +37,13 @@ async def converse(
     region: str | None,
     channel: str,
     client: str,
+    once: str = "",
 ) -> dict[str, Any]:
     """Take one turn and return the reply of the wire contract.
 
     Exactly one of `message` and `payload` counts, the payload first. `region` is a GB/T 2260 code or None; `client` is
-    what the rate limit counts by, besides the conversation. Raises Problem: 422 for what is wrong with which field, 429
+    what the rate limit counts by, besides the conversation. What comes again with the mark `once` gets the reply that it
+    got before. Raises Problem: 422 for what is wrong with which field, 429
     when asked too often, 503 while the catalogue is not open yet or staff have switched the channel off.
     """
     state = app.state
@@ -51,18 +53,23 @@ async def converse(
     state.limiter.check(client)
     if region is not None and region not in state.catalogue.regions:
         raise Problem(422, "Unknown region", "没有这个行政区划代码。", "region")
-    session: Session = state.sessions.open(session_id)
+    on_page = channel == "web"
+    session: Session | None = await state.sessions.find(session_id) if on_page else None
+    session = session or state.sessions.open(session_id)
     state.person_limiter.check(session.id)
     if payload is not None and payload not in session.offered:
         raise Problem(422, "Unknown payload", "这个按钮已经失效，请重新提问。", "payload")
     guarded = None if payload is not None else guard(message or "")
-    async with session.lock:
-        if (region is not None or channel == "web") and region != session.region and session.context:
+    async with state.sessions.turning(session, keep=on_page):
+        said = session.offered[payload] if payload is not None else guarded.text if guarded else ""
+        earlier = session.reply_to(once, said)
+        if earlier is not None:
+            return earlier
+        if (region is not None or on_page) and region != session.region and session.context:
             # A region newly chosen on the page outweighs the one that was talked about.
             session.context = {**session.context, "region": None}
-        if region is not None or channel == "web":
+        if region is not None or on_page:
             session.region = region  # on the page, no choice is a choice
-        said = session.offered[payload] if payload is not None else guarded.text if guarded else ""
         made = await _answer(state, session, payload, guarded, message or "")
         reply = {
             "session_id": session.id,
@@ -74,10 +81,10 @@ async def converse(
         }
         context = reply.pop("context", None) or session.context or {}
         session.context = context
-        if channel == "web" and context.get("region"):
+        if on_page and context.get("region"):
             session.region = context["region"]  # the page's region choice follows the conversation
         reply["slots"] = _slots(state.catalogue, context, session.region)
-        session.keep(said, reply)
+        session.keep(said, reply, once)
         return reply
 
 

@@ -7,7 +7,7 @@ import hmac
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, Response
 
 from bot.casebook.casebook import CaseError, find_reference
 from bot.casebook.pledges import DOCUMENTS, LetterCheck, Pledge
@@ -16,8 +16,18 @@ from bot.paths.guide import Guide
 from bot.paths.pledge import CHINA, PledgeForm, handling_line, notice, other_way
 from proof_catalogue.errors import CatalogueError
 
+from .pages import (
+    HEADERS,
+    check_same_origin,
+    check_token,
+    draw,
+    owner,
+    read_fields,
+    redirect,
+    visitor,
+)
 from .problems import Problem
-from .web import HEADERS, check_same_origin, draw, keep_session, read_fields, screen_words, session_of
+from .words import held
 
 MAX_DOCUMENT = 4 * 1024 * 1024
 FIELDS = ("name", "id_number", "facts", "phone", "public", "guardian", "guardian_of", "consent")
@@ -26,12 +36,7 @@ router = APIRouter(include_in_schema=False)
 
 def words() -> dict[str, Any]:
     """The words of these pages."""
-    return screen_words("pledge_pages")
-
-
-def _owner(request: Request) -> str:
-    session = session_of(request)
-    return request.app.state.casebook.owner_of(session.id) if session else ""
+    return held("pledge_pages")
 
 
 def _page_key(guide: Guide, reference: str) -> str:
@@ -54,12 +59,8 @@ def _mine(request: Request, reference: str, key: str) -> Pledge | None:
         return None
     if key and hmac.compare_digest(key.encode(), _page_key(guide, reference).encode()):
         return pledge
-    owner = _owner(request)
-    return pledge if owner and pledge.owner == owner else None
-
-
-def _csrf(guide: Guide, reference: str) -> str:
-    return guide.casebook.owner_of(f"csrf:{reference}")
+    mine = owner(request)
+    return pledge if mine and pledge.owner == mine else None
 
 
 def _shown(
@@ -94,7 +95,6 @@ def _shown(
             "values": values,
             "masked": form.masked(pledge),
             "errors": errors or {},
-            "csrf": _csrf(guide, pledge.reference),
             "key": _page_key(guide, pledge.reference),
             "letter": letter,
             "issued": letter.issued_at.astimezone(CHINA).strftime("%Y-%m-%d") if letter else "",
@@ -124,7 +124,7 @@ async def begin_draft(request: Request, requirement_id: str) -> Response:
     state = request.app.state
     try:
         _limit(request)
-        check_same_origin(request)
+        await read_fields(request)
         row = state.catalogue.requirement(requirement_id)
     except Problem as problem:
         return _message(request, problem.detail or problem.title, problem.status)
@@ -133,17 +133,13 @@ async def begin_draft(request: Request, requirement_id: str) -> Response:
     if row.verdict_kind != "pledge":
         return _message(request, words()["not_offered"], 409)
     guide: Guide = state.guide
-    session = session_of(request) or state.sessions.open(None)
+    session = await state.sessions.find(visitor(request)) or state.sessions.open(visitor(request))
     talk = Talk(guide.casebook.owner_of(session.id), session.region)
     await asyncio.to_thread(guide.begin_on_page, talk, row)
     assert talk.form
     session.form = talk.form
     reference = talk.form["reference"]
-    response = RedirectResponse(
-        f"/pledge/{reference}?key={_page_key(guide, reference)}", status_code=303, headers=HEADERS
-    )
-    keep_session(request, response, session.id)
-    return response
+    return redirect(request, f"/pledge/{reference}?key={_page_key(guide, reference)}")
 
 
 @router.get("/pledge/{reference}")
@@ -163,15 +159,12 @@ async def post_pledge(request: Request, reference: str, key: str = "") -> Respon
     guide: Guide = request.app.state.guide
     try:
         _limit(request)
-        check_same_origin(request)
         fields = await read_fields(request)
     except Problem as problem:
         return _message(request, problem.detail or problem.title, problem.status)
     pledge = await asyncio.to_thread(_mine, request, find_reference(reference) or "", key)
     if pledge is None:
         return _message(request, words()["not_yours"])
-    if not hmac.compare_digest(fields.get("csrf", "").encode(), _csrf(guide, pledge.reference).encode()):
-        return _message(request, words()["forbidden"], 403)
     typed = {name: fields.get(name, "") for name in FIELDS}
     try:
         errors, said = await asyncio.to_thread(guide.on_page, pledge, fields.get("do", "save"), typed)
@@ -182,8 +175,7 @@ async def post_pledge(request: Request, reference: str, key: str = "") -> Respon
     if errors:
         fresh = guide.casebook.pledges.get(pledge.reference) or pledge
         return _shown(request, fresh, errors, typed, 422)
-    address = f"/pledge/{pledge.reference}?key={_page_key(guide, pledge.reference)}"
-    return RedirectResponse(address, status_code=303, headers=HEADERS)
+    return redirect(request, f"/pledge/{pledge.reference}?key={_page_key(guide, pledge.reference)}")
 
 
 # --- letters
@@ -201,7 +193,7 @@ async def letter_document(request: Request, reference: str, kind: str, key: str 
             casebook.pledges.document,
             find_reference(reference) or "",
             kind,
-            owner=_owner(request),
+            owner=owner(request),
             secret=key,
         )
     except Problem as problem:
@@ -233,6 +225,7 @@ async def check_file(request: Request) -> Response:
         if int(request.headers.get("content-length") or MAX_DOCUMENT + 1) > MAX_DOCUMENT:
             raise Problem(413, "Content Too Large", words()["file_too_large"])
         async with request.form(max_files=1, max_fields=2) as form:
+            check_token(request, str(form.get("csrf") or ""))
             upload = form.get("file")
             data = await upload.read() if upload is not None and not isinstance(upload, str) else b""
     except Problem as problem:

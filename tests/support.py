@@ -192,6 +192,12 @@ class Stack:
         response.raise_for_status()
         return response.json()
 
+    def send_form(self, path: str, **fields: str) -> httpx.Response:
+        """Send a form of the chat page as a browser does: with the page's cookie and token."""
+        found = re.search(r'name="csrf" value="(\w+)"', self.http.get("/").text)
+        assert found, "the page has no form"
+        return self.http.post(path, data={"csrf": found[1], **fields})
+
     def end(self, number: int = signal.SIGTERM, seconds: float = 20) -> int:
         """Send a signal to the supervisor and return its exit status."""
         assert self.process

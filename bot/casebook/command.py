@@ -84,7 +84,9 @@ def retire() -> None:
 
 
 @casebook.command("list")
-@click.argument("kind", type=click.Choice(["pledges", "verifications", "reports", "credit", "callbacks"]))
+@click.argument(
+    "kind", type=click.Choice(["pledges", "verifications", "reports", "credit", "callbacks", "feedback"])
+)
 @click.option("--state")
 @click.option("--region", help="GB/T 2260 code; holds the regions below it.")
 @click.option("--page", "number", default=1, show_default=True)
@@ -98,6 +100,7 @@ def list_(kind: str, state: str | None, region: str | None, number: int, size: i
             "reports": book.reports.page,
             "credit": book.credit.page,
             "callbacks": book.desk.callbacks,
+            "feedback": book.desk.feedback,
         }
         found = parts[kind](CaseFilter(state=state, region=region), number, size)
     _show(found.items)

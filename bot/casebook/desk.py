@@ -50,6 +50,9 @@ class Feedback:
     reason: str
     created_at: datetime
     text: str = field(repr=False, default="")
+    outcome: str = ""  # of the answer
+    requirement_id: str = ""  # the row it was about, if it was about one
+    edition: str = ""  # that it came from
 
 
 @dataclass(frozen=True)
@@ -150,10 +153,11 @@ class Desk:
         reason: str = "",
         text: str = "",
         region: str = "000000",
+        about: dict[str, str] | None = None,
     ) -> Feedback:
         """Keep what a citizen thought of one answer; said again of the same answer, the last word counts.
 
-        Raises CaseError: bad_value, too_long.
+        `about` says what the answer was: its `outcome`, `requirement_id` and `edition`, as far as known. Raises CaseError: bad_value, too_long.
         """
         if reason not in REASONS:
             raise CaseError("bad_value", "reason")
@@ -164,7 +168,7 @@ class Desk:
             self._book.hold(connection, owner)
             same = select(table).where(table.c.owner == owner, table.c.message_id == message_id)
             row = connection.execute(same.with_for_update()).first()
-            sealed, values = {"text": _mask(text)}, {"useful": useful, "reason": reason}
+            sealed, values = {"text": _mask(text), **(about or {})}, {"useful": useful, "reason": reason}
             if row is None:
                 reference = self._book.add(
                     connection,
@@ -274,7 +278,7 @@ class Desk:
             row.useful,
             row.reason,
             row.created_at,
-            sealed.get("text", ""),
+            **{name: sealed.get(name, "") for name in ("text", "outcome", "requirement_id", "edition")},
         )
 
 

@@ -112,6 +112,13 @@ class Guide:
         if utc_now() - touched > _STILL_TALKING:
             talk.form["paused"] = True
 
+    def forget(self, owner: str) -> None:
+        """Erase what `owner` has filled into forms that were never sent. Raises CasebookError, SQLAlchemyError."""
+        while (draft := self.casebook.pledges.open_draft(owner)) is not None:
+            self.casebook.pledges.abandon(draft.reference)
+        for name in self._forms:
+            self.casebook.forms.drop(owner, name)
+
     def knows(self, payload: str) -> bool:
         """Return whether a button's payload is one of the paths'."""
         return payload.partition(":")[0] in _PAYLOADS

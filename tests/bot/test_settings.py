@@ -164,3 +164,23 @@ def test_a_bad_rate_for_a_person_is_named(monkeypatch):
     monkeypatch.setenv("MIANZHENG_PERSON_RATE", "often")
     with pytest.raises(SettingsError, match="MIANZHENG_PERSON_RATE"):
         read_settings()
+
+
+def test_portals_are_read(monkeypatch):
+    assert read_settings().embed_origins == ()
+    monkeypatch.setenv(
+        "MIANZHENG_EMBED_ORIGINS", "https://portal.example, https://a-b.example:8443,http://localhost:1"
+    )
+    found = read_settings().embed_origins
+    assert found == ("https://portal.example", "https://a-b.example:8443", "http://localhost:1")
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["*", "https://*.portal.example", "portal.example", "http://portal.example", "https://portal.example/", "https://portal.example/page", "https://Portal.example",
+     "https://a@portal.example", "https://portal.example; script-src *", "https://portal..example", "https://portal.example:0", "https://门户.example", "'self'", "https://"],
+)  # fmt: skip
+def test_a_portal_that_is_not_an_exact_origin_is_named(monkeypatch, value):
+    monkeypatch.setenv("MIANZHENG_EMBED_ORIGINS", f"https://good.example,{value}")
+    with pytest.raises(SettingsError, match="MIANZHENG_EMBED_ORIGINS"):
+        read_settings()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import time
@@ -147,6 +148,13 @@ def test_nothing_that_a_citizen_wrote_is_in_any_log(stack):
     stack.http.get(f"/api/requirements/{mark}")
     stack.http.get(f"/{mark}")
     stack.http.post("/", data={"message": mark, "region": mark})
+    stack.send_form("/", message=mark, region=mark, once=mark)
+    html = stack.send_form("/chat/turn", message=f"{QUESTION}{mark}", once=mark).text
+    rated = {"message_id": re.findall(r'name="message_id" value="(\w+)"', html)[-1], "useful": "no"}
+    assert stack.send_form("/chat/feedback", **rated, reason="wrong", text=mark).status_code == 303
+    stack.http.cookies.set("mianzheng_session", f"{mark.encode().hex()}.x")
+    stack.http.get("/")
+    stack.http.cookies.clear()
     with httpx.Client(timeout=30, trust_env=False) as other:
         rasa, actions = (f"http://127.0.0.1:{port}" for port in stack.ports[1:])
         for body in ({"sender": mark, "message": f'/choose{{"requirement_id": "{mark}'}, {"sender": mark, "message": f"/{mark}"}, {"sender": mark, "message": [mark]},
@@ -212,13 +220,18 @@ def test_what_is_killed_is_missed_by_nobody_and_comes_back(stack, name):
 
 
 @pytest.mark.timeout(100)
-def test_the_web_process_comes_back(stack):
+def test_the_web_process_comes_back_with_the_conversations_of_the_page(stack):
+    assert stack.send_form("/", message=QUESTION, once="before").status_code == 303
     pid = stack.child(WEB)
     os.kill(pid, signal.SIGKILL)
     assert wait_for(lambda: pid not in marked(stack.mark), 5)
     assert wait_for(stack.ok, 60), stack.tail()
     assert stack.child(WEB) != pid
     answers(stack)
+    assert stack.http.get("/").text.count('class="turn"') == 1
+    assert stack.send_form("/", message=QUESTION, once="before").status_code == 303
+    assert stack.http.get("/").text.count('class="turn"') == 1, "sent again, it is still known"
+    stack.http.cookies.clear()
 
 
 @pytest.mark.timeout(100)

@@ -5,8 +5,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from connectors import web as page_module
-from connectors.web import blocks, lead, parts, safe_document, safe_url, says, static_url, unsaid_candidates
+from connectors.drawing import blocks, lead, parts, says, unsaid_candidates
+from connectors.pages import safe_document, safe_url, static_url, templates, words
 
 QUESTION = "公司注销要清税证明吗"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -105,8 +105,6 @@ def test_a_question_and_its_card(web, catalogue):
     )
     assert row.source_title in html and f'href="{row.source_url}"' in html
     assert 'rel="noopener noreferrer nofollow"' in html
-    cookie = web.post("/", data={"message": QUESTION}).headers["set-cookie"]
-    assert "HttpOnly" in cookie and "SameSite=lax" in cookie and "Max-Age" not in cookie
 
 
 def test_buttons_work_as_plain_posts(web):
@@ -136,10 +134,24 @@ def test_two_turns_stand_in_order_and_restart_forgets_them(web):
     assert "要清税证明吗一" not in web.get("/").text
 
 
-def test_a_cookie_of_ours_that_we_do_not_hold_is_not_adopted(web):
-    web.cookies.set("mianzheng_session", "chosen-by-somebody-else")
-    response = web.post("/", data={"message": QUESTION})
-    assert "chosen-by-somebody-else" not in response.headers["set-cookie"]
+def test_the_cookie_is_for_this_visit_and_for_no_script(web):
+    cookie = web.get("/").headers["set-cookie"]
+    assert "HttpOnly" in cookie and "SameSite=lax" in cookie and "Max-Age" not in cookie
+    assert "Secure" not in cookie and "Partitioned" not in cookie
+    assert "set-cookie" not in web.get("/").headers
+    web.cookies.clear()
+    assert "; Secure" in web.get("https://testserver/").headers["set-cookie"]
+
+
+@pytest.mark.parametrize(
+    "value", ["chosen-by-somebody-else", "chosen-by-somebody-else.x", ".x", "a.b.c", "x." + "0" * 40]
+)
+def test_nobody_can_choose_the_id_of_a_conversation(web, value):
+    token = web.token
+    web.cookies.clear()
+    web.cookies.set("mianzheng_session", value)
+    response = web.post("/", data={"message": QUESTION, "csrf": token})
+    assert response.status_code == 403 and value not in response.headers["set-cookie"]
 
 
 def test_the_script_gets_the_turn_alone(web):
@@ -211,7 +223,8 @@ def test_hostile_words_are_shown_as_words(web, text):
         web.post("/chat/turn", data={"message": text}).text,
     ):
         page = Page(html)
-        assert not [s for s in page.all("script") if "src" not in s] and not page.all("textarea")[1:]
+        assert not [s for s in page.all("script") if "src" not in s]
+        assert [t["name"] for t in page.all("textarea") if t.get("name") != "text"] in ([], ["message"])
         assert not [a for tag, a in page.tags if any(k.startswith("on") for k in a)]
         assert (
             "49"
@@ -307,20 +320,20 @@ def test_proofs_of_a_list_that_nothing_names_are_still_shown():
 
 
 def test_every_kind_of_verdict_is_drawn(web, catalogue):
-    words = page_module.words()["verdicts"]
+    known = words()["verdicts"]
     seen = set()
     for row in catalogue.rows.values():
         if row.kind != "general_rule" and row.verdict_kind not in seen:
             seen.add(row.verdict_kind)
-            template = page_module.templates.get_template("turn.html")
+            template = templates.get_template("turn.html")
             reply = {
                 "outcome": "answered",
                 "replies": [{"text": "话", "buttons": [], "card": row.verdict()}],
                 "verdict": row.verdict(),
             }
             html = template.render(turn={"message": "问", "reply": reply}, region="")
-            assert words[row.verdict_kind]["word"] in html and "{{" not in html
-    assert seen == set(words)
+            assert known[row.verdict_kind]["word"] in html and "{{" not in html
+    assert seen == set(known)
 
 
 def test_one_row_has_a_page_of_its_own(web):

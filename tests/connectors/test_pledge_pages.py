@@ -145,13 +145,14 @@ def test_nobody_else_sees_or_changes_it(web):
         answer = web.get(there)
         assert answer.status_code == 404 and "张三" not in answer.text
     assert web.get(letter).status_code == 404 and web.get(letter + "?key=x").status_code == 404
-    assert web.post(reference, data={"csrf": csrf, "do": "delete"}).status_code == 404
+    assert web.post(reference, data={"csrf": csrf, "do": "delete"}).status_code == 403
+    assert web.post(reference, data={"do": "delete"}).status_code == 404
     assert web.get(reference.replace("/pledge/", "/letters/") + "?c=AAAAAAAAAAAA").status_code == 404
 
 
 def test_a_post_from_elsewhere_is_refused(web):
     address, csrf = begin(web)
-    assert web.post(address, data={"do": "submit", **GOOD}).status_code == 403
+    assert web.post(address, data={"csrf": "", "do": "submit", **GOOD}).status_code == 403
     assert web.post(address, data={"csrf": "x", "do": "submit", **GOOD}).status_code == 403
     site = {"sec-fetch-site": "cross-site"}
     assert web.post(address, data={"csrf": csrf, "do": "submit", **GOOD}, headers=site).status_code == 403

@@ -28,8 +28,8 @@ def postgres_server() -> Iterator[str]:
     binaries = found[-1] if found else Path(shutil.which("initdb") or "").parent
     if not (binaries / "initdb").exists():
         if os.environ.get("CI"):
-            pytest.fail("PostgreSQL is not installed; run tests/install_tools.sh")
-        pytest.skip("PostgreSQL is not installed; run tests/install_tools.sh")
+            pytest.fail("PostgreSQL is not installed; run tests/install.sh tools")
+        pytest.skip("PostgreSQL is not installed; run tests/install.sh tools")
     home = Path(tempfile.mkdtemp(prefix="mianzheng-pg-"))
     as_user = []
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root

@@ -133,3 +133,14 @@ def test_a_letter_file_is_verified(mianzheng, book, tmp_path):
 def test_staff_have_to_say_who_they_are(mianzheng):
     assert mianzheng("decide", "CN261123-AAAAAA").returncode == 2
     assert mianzheng("list", "everything").returncode == 2
+
+
+def test_feedback_is_listed_with_what_it_is_about(mianzheng, book):
+    assert mianzheng("list", "feedback").returncode == 1
+    about = {"outcome": "answered", "requirement_id": "F274", "edition": "2026.1"}
+    book.desk.give_feedback("o1", "m1", False, "outdated", "去年改了", "330106", about)
+    book.desk.give_feedback("o2", "m2", True)
+    listed = json.loads(mianzheng("list", "feedback", "--region", "330100").stdout)
+    assert [(f["useful"], f["reason"], f["requirement_id"], f["text"]) for f in listed] == [
+        (False, "outdated", "F274", "去年改了")
+    ]

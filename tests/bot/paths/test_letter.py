@@ -61,7 +61,7 @@ def drawn():
 def pages(drawn, tmp_path_factory):
     """The PDF's pages as pictures, drawn by poppler."""
     if not shutil.which("pdftoppm"):
-        pytest.fail("pdftoppm is not installed; run tests/install_tools.sh")
+        pytest.fail("pdftoppm is not installed; run tests/install.sh tools")
     folder = tmp_path_factory.mktemp("pdf")
     (folder / "letter.pdf").write_bytes(drawn.pdf)
     subprocess.run(["pdftoppm", "-r", "150", "-png", "letter.pdf", "page"], cwd=folder, check=True)

@@ -1,4 +1,4 @@
-"""tests/install_browser.sh: nothing to do, something to install, or one clear sentence."""
+"""tests/install.sh: nothing to do, something to install, or one clear sentence."""
 
 import shutil
 import subprocess
@@ -7,7 +7,7 @@ import pytest
 
 from .support import ROOT
 
-SCRIPT = ROOT / "tests" / "install_browser.sh"
+SCRIPT = ROOT / "tests" / "install.sh"
 
 
 @pytest.fixture
@@ -16,17 +16,22 @@ def shell(tmp_path):
     tools = tmp_path / "bin"
     tools.mkdir()
 
-    def run(**programs):
+    def run(what="browser", **programs):
         for name in ("bash", "id", "touch"):
             if not (tools / name).exists():
                 (tools / name).symlink_to(shutil.which(name))
         for name, body in programs.items():
             (tools / name.replace("_", "-")).write_text(f"#!{shutil.which('bash')}\n{body}\n")
             (tools / name.replace("_", "-")).chmod(0o755)
-        text = SCRIPT.read_text().replace("/usr/bin/chromium", str(tmp_path / "none"))
+        text = SCRIPT.read_text()
+        for place in ("/usr/bin/chromium", "/usr/lib/postgresql"):
+            text = text.replace(place, str(tmp_path / "none"))
         environment = {"PATH": str(tools), "STATE": str(tmp_path)}
         return subprocess.run(
-            [shutil.which("bash"), "-c", text], env=environment, capture_output=True, text=True
+            [shutil.which("bash"), "-c", text, "install.sh", what],
+            env=environment,
+            capture_output=True,
+            text=True,
         )
 
     return run
@@ -38,6 +43,24 @@ FONTS = "[ -e $STATE/fonts ] && echo Noto || true"
 def test_nothing_to_do(shell):
     found = shell(chromium="", fc_list="echo Noto", apt_get="touch $STATE/called")
     assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
+
+
+def test_nothing_to_do_for_tools(shell):
+    found = shell("tools", initdb="", pdftoppm="", apt_get="touch $STATE/called")
+    assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
+
+
+def test_missing_tools_are_installed(shell, tmp_path):
+    apt = 'echo "$*" >> $STATE/calls'
+    found = shell("tools", pdftoppm="", apt_get=apt, id="echo 0")
+    assert found.returncode == 1 and "cannot find them" in found.stderr
+    assert "postgresql poppler-utils" in (tmp_path / "calls").read_text()
+
+
+@pytest.mark.parametrize("what", ["", "everything"])
+def test_it_must_be_told_what(shell, what):
+    found = shell(what)
+    assert found.returncode == 1 and "browser|tools" in found.stderr
 
 
 def test_it_is_executable():
