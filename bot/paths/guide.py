@@ -26,6 +26,7 @@ from proof_catalogue.text import clean
 
 from . import report, verification
 from .credit import CreditRecords, handling_words
+from .excluded import exclusion, may_pledge
 from .form import (
     Form,
     Given,
@@ -44,7 +45,7 @@ from .form import (
 )
 from .identity import read_name
 from .legal import law
-from .pledge import GUARDIAN, PledgeForm, form_object, other_way
+from .pledge import GUARDIAN, PledgeForm, excluded_lines, form_object, other_way
 from .report import ReportForm
 from .shared_data import SharedData
 from .sharing import guidance
@@ -411,7 +412,7 @@ class Guide:
         held = talk.open
         if held and held["name"] == "pledge" and self._row_of(talk) == row.id and "gate" not in held:
             return self._ask(talk, self.pledge, [])
-        if row.verdict_kind != "pledge":
+        if not may_pledge(row):
             return self._not_by_pledge(row)
         if is_stand_in(text):
             talk.form = {"name": "pledge", "gate": "guardian", "row": row.id}
@@ -472,7 +473,9 @@ class Guide:
             verdict_text(row),
             say(f"paths.pledge.not_here_instead.{row.verdict_kind}"),
         ]
-        if row.verdict_kind == "retained":
+        if exclusion(row):
+            lines = [*excluded_lines(row), verdict_text(row)]
+        elif row.verdict_kind == "retained":
             lines.append(say("paths.pledge.excluded", law=law("excluded")))
         return Answer(
             "answered",
