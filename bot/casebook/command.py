@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -64,9 +65,16 @@ def rotate_key() -> None:
 
 @casebook.command()
 def tick() -> None:
-    """Run the clock job as the web process does each minute: reminders, overdue requests, retention once a day."""
+    """Run the clock job as the web process does each minute: reminders, overdue requests, notifications; retention once a day."""
+    from ..paths.notifier import open_notifier
+
     with _open() as book:
         done = book.tick()
+        notifier = open_notifier(read_settings(), book)
+        sent = notifier.deliver()
+        notifier.close()
+        if sent:
+            click.echo(f"delivered: {sent} notifications")
         for kind, found in (("reminder", done.reminded), ("overdue", done.escalated)):
             for one in found:
                 due = one.due_at.astimezone(CHINA).isoformat(timespec="minutes")
@@ -84,7 +92,10 @@ def retire() -> None:
 
 
 @casebook.command("list")
-@click.argument("kind", type=click.Choice(["pledges", "verifications", "reports", "credit", "callbacks"]))
+@click.argument(
+    "kind",
+    type=click.Choice(["pledges", "verifications", "reports", "credit", "callbacks", "notifications"]),
+)
 @click.option("--state")
 @click.option("--region", help="GB/T 2260 code; holds the regions below it.")
 @click.option("--page", "number", default=1, show_default=True)
@@ -98,6 +109,7 @@ def list_(kind: str, state: str | None, region: str | None, number: int, size: i
             "reports": book.reports.page,
             "credit": book.credit.page,
             "callbacks": book.desk.callbacks,
+            "notifications": book.notifications.page,
         }
         found = parts[kind](CaseFilter(state=state, region=region), number, size)
     _show(found.items)
@@ -211,6 +223,31 @@ def credit(reference: str, step: str, words: str, staff: str) -> None:
         else:
             done = book.credit.decide_objection(reference, step == "uphold", words, staff)
     click.echo(done.state)
+
+
+@casebook.command("close-callback")
+@click.argument("reference")
+@click.option("--note", default="", help="Words for the citizen, who may ask after the number.")
+@_staff
+def close_callback(reference: str, note: str, staff: str) -> None:
+    """Record that a citizen was called back."""
+    with _open() as book:
+        click.echo(book.desk.finish_callback(reference, note, staff).state)
+
+
+@casebook.command()
+@click.argument("reference")
+@click.option("--to", type=click.Path(dir_okay=False, path_type=Path), required=True, help="A new file.")
+@_staff
+def photo(reference: str, to: Path, staff: str) -> None:
+    """Write a demand report's photo (JPEG) to a file; exit status 1 if it has none. This is audited."""
+    with _open() as book:
+        found = book.reports.photo(reference, staff)
+    if found is None:
+        click.echo("no photo", err=True)
+        sys.exit(1)
+    with os.fdopen(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+        out.write(found)
 
 
 @casebook.command("export")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import statistics
+import threading
 import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from sqlalchemy.engine import Connection, Row
 
 from . import tables
 from .errors import CaseError
+from .notifications import notify, settle
 from .photo import clean_photo
 from .store import CHINA, CITIZEN, Book, CaseFilter, Page
 
@@ -102,6 +104,8 @@ class DemandReports:
 
     def __init__(self, book: Book) -> None:
         self._book = book
+        # One photo is decoded at a time: each takes up to 120 MB of memory.
+        self._drawing = threading.Lock()
 
     def open(
         self,
@@ -116,7 +120,6 @@ class DemandReports:
         lawful: str,
         requirement_id: str | None = None,
         contact: str = "",
-        photo: bytes | None = None,
     ) -> DemandReport:
         """Keep a report and route it to its region; a report of a demand that is being worked on is joined to it.
 
@@ -140,7 +143,6 @@ class DemandReports:
             raise CaseError("bad_value", "lawful")
         if not re.fullmatch(r"\d{6}", region):
             raise CaseError("bad_value", "region")
-        picture = clean_photo(photo) if photo else None
         table, sameness = tables.demand_reports, same_demand(region, office, proof, matter)
         with self._book.writing() as connection:
             self._book.hold(connection, sameness)
@@ -169,9 +171,7 @@ class DemandReports:
                 sameness=sameness,
                 joined_to=first.reference if first else None,
             )
-            if picture:
-                sealed = self._book.sealer.seal(picture, self._photo_place(reference))
-                self._book.change(connection, table, reference, CITIZEN, "photo", photo=sealed)
+            notify(self._book, connection, "report_received", reference, region)
             return self._report(connection, self._book.row(connection, table, reference))
 
     def get(self, reference: str, owner: str | None = None) -> DemandReport | None:
@@ -260,11 +260,40 @@ class DemandReports:
                 self._book.change(
                     connection, table, row.reference, f"staff:{staff}", action, *_names(values), **own
                 )
+                if "state" in values:  # not where it was only sent on to another region
+                    settle(connection, row.reference, self._book.now())
             return self._report(connection, self._book.row(connection, table, reference))
 
-    def untold(self, owner: str) -> list[DemandReport]:
-        """Return an owner's closed reports whose outcome the owner has not been told yet."""
-        return [r for r in self.of_owner(owner) if r.state == "closed" and r.told_at is None]
+    def untold(self, owner: str) -> list[str]:
+        """Return the numbers of an owner's closed reports whose outcome the owner has not been told yet."""
+        table = tables.demand_reports
+        closed = (table.c.owner == owner, table.c.state == "closed", table.c.told_at.is_(None))
+        with self._book.reading() as connection:
+            found = select(table.c.reference).where(*closed).order_by(table.c.closed_at)
+            return list(connection.execute(found).scalars())
+
+    def add_photo(self, reference: str, photo: bytes) -> DemandReport:
+        """Keep a photo with a report that is still worked on, in place of an earlier one; drawn anew and sealed.
+
+        Raises CaseError: unknown_reference, wrong_state, too_long, bad_value (see `clean_photo`).
+        """
+        with self._drawing:
+            picture = clean_photo(photo)
+        sealed = self._book.sealer.seal(picture, self._photo_place(reference))
+        return self._set_photo(reference, "photo", sealed)
+
+    def drop_photo(self, reference: str) -> DemandReport:
+        """Erase a report's photo. Raises CaseError: unknown_reference, wrong_state."""
+        return self._set_photo(reference, "drop_photo", None)
+
+    def _set_photo(self, reference: str, action: str, sealed: bytes | None) -> DemandReport:
+        table = tables.demand_reports
+        with self._book.writing() as connection:
+            row = self._book.row(connection, table, reference)
+            if row.state not in ("received", "handling"):
+                raise CaseError("wrong_state", row.state)
+            self._book.change(connection, table, reference, CITIZEN, action, photo=sealed)
+            return self._report(connection, self._book.row(connection, table, reference))
 
     def mark_told(self, reference: str) -> DemandReport:
         """Record that the outcome was told; then satisfaction may be asked. Raises CaseError: unknown_reference, wrong_state."""

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection, Row
 
 from . import tables
 from .errors import CasebookError, CaseError
+from .notifications import settle
 from .pledges import Pledges, _marked
 from .store import CHINA, CITIZEN, JOB, Book
 
@@ -97,12 +98,14 @@ class Upkeep:
             erased = {"state": "expired", "sealed": None, "id_hash": "", "closed_at": now}
             self._book.change(connection, records, row.reference, JOB, "expire", **erased)
             done[records.name] += 1
-        questions, forms = tables.unanswered, tables.open_forms
+        questions, forms, outbox = tables.unanswered, tables.open_forms, tables.notifications
         with self._book.writing() as connection:
             left = connection.execute(delete(forms).where(forms.c.updated_at < before("pledges_draft")))
             done["open_forms"] += left.rowcount
             gone = connection.execute(delete(questions).where(questions.c.updated_at < before("unanswered")))
             done["unanswered"] += gone.rowcount
+            sent = connection.execute(delete(outbox).where(outbox.c.updated_at < before("notifications")))
+            done["notifications"] += sent.rowcount
         return {kind: count for kind, count in done.items() if count}
 
     def _erase(self, connection: Connection, table: Table, row: Row, actor: str, action: str) -> None:
@@ -112,6 +115,7 @@ class Upkeep:
             values["photo"] = None
         if table is tables.verifications:
             values["id_hash"] = None
+        settle(connection, row.reference, self._book.now())
         self._book.change(
             connection,
             table,

@@ -24,7 +24,7 @@ from proof_catalogue.requirement import Requirement
 from proof_catalogue.store import Catalogue
 from proof_catalogue.text import clean
 
-from . import report, verification
+from . import callback, report, verification
 from .credit import CreditRecords, handling_words
 from .excluded import exclusion, may_pledge
 from .form import (
@@ -45,7 +45,7 @@ from .form import (
 )
 from .identity import read_name
 from .legal import law
-from .pledge import GUARDIAN, PledgeForm, excluded_lines, form_object, other_way
+from .pledge import GUARDIAN, PledgeForm, excluded_lines, form_object, hide_phone, other_way
 from .report import ReportForm
 from .shared_data import SharedData
 from .sharing import guidance
@@ -68,7 +68,7 @@ _MINE = re.compile(r"我的|我(?:提交|登记|申请|填|报|发)的?|刚才�
 _SURE = 0.6
 _GUESS = 0.5
 _STILL_TALKING = timedelta(hours=2)
-_PAYLOADS = {"form", "pledge", "verification", "sharing", "report", "satisfied"}
+_PAYLOADS = {"form", "pledge", "verification", "sharing", "report", "satisfied", "callback"}
 # Outcomes of Rasa's that say no more than that it could not make anything of a message.
 _NOTHING = {"not_understood", "out_of_scope"}
 
@@ -175,7 +175,7 @@ class Guide:
         return form_object(self._forms[held["name"]], talk, held["asks"], list(errors))
 
     def _hear(self, talk: Talk, text: str) -> Answer | None:
-        gate = self._at_gate(talk, text)
+        gate = self._phone_to_call(talk, text) or self._at_gate(talk, text)
         if gate is not None:
             return gate
         reference = find_reference(clean(text))
@@ -561,6 +561,78 @@ class Guide:
         said.replies[-1].text += "\n" + text
         return said
 
+    # --- a person is wanted
+
+    def hand_off(self, talk: Talk, transcript: list[dict[str, str]]) -> Reply:
+        """Leave the masked conversation as a callback request; return the office hours, its number and what else can be done.
+
+        Where the casebook fails, the office hours alone: 12345 has been named already.
+        """
+        region = talk.region or self.catalogue.regions.home
+        hours = callback.hours_line(region)
+        try:
+            made = self.casebook.desk.request_callback(talk.owner, region, transcript)
+        except (CasebookError, SQLAlchemyError) as error:
+            log.error("the casebook failed: %s", type(error).__name__)
+            return Reply(hours)
+        return callback.offer(made, hours)
+
+    def _phone_to_call(self, talk: Talk, text: str) -> Answer | None:
+        """Take a telephone number, said alone, for an open callback request, unless a form is open that did not ask for that."""
+        held = talk.open
+        wished = held.get("callback") if held else None
+        if held and wished is None:
+            return None
+        if wished:
+            talk.form = held = {k: v for k, v in held.items() if k != "callback"} if held else None
+        phone = callback.only_phone(text)
+        if phone is None:
+            if wished and held and (says_no(text) or stops(text)):
+                return self._back_to(talk, say("paths.callback.no_phone"))
+            return None
+        made = self.casebook.desk.open_callback(talk.owner)
+        if made is None:
+            return None
+        self.casebook.desk.set_phone(made.reference, phone, talk.owner)
+        return self._back_to(
+            talk, say("paths.callback.phone_kept", phone=hide_phone(phone), reference=made.reference)
+        )
+
+    def _back_to(self, talk: Talk, text: str) -> Answer:
+        """Say `text`, and go on with the form that is open."""
+        if talk.open and "gate" not in talk.open:
+            return self._ask(talk, self._forms[talk.open["name"]], [text])
+        return Answer("smalltalk", [Reply(text)])
+
+    def _pressed_callback(self, talk: Talk, what: str, reference: str) -> Answer:
+        if what == "cancel":
+            self.casebook.desk.cancel_callback(reference, talk.owner)
+            return self._back_to(talk, say("paths.callback.cancelled", reference=reference))
+        if talk.open:
+            talk.form = {**talk.open, "callback": reference}
+        return Answer("smalltalk", [Reply(say("paths.callback.ask_phone"))])
+
+    # --- what there is to tell
+
+    def news(self, talk: Talk) -> Reply | None:
+        """Return results that the citizen has not heard of yet, each told once; None while a form is open."""
+        if talk.open:
+            return None
+        try:
+            references = [
+                *self.casebook.verifications.untold(talk.owner),
+                *self.casebook.reports.untold(talk.owner),
+            ]
+            lines, buttons = [], []
+            for reference in references:
+                line, more = self._line(talk, reference)
+                lines.append(line or "")
+                buttons += more
+        except (CasebookError, SQLAlchemyError) as error:
+            log.error("the casebook failed: %s", type(error).__name__)
+            return None
+        return Reply("\n".join([say("paths.status.news"), *lines]), buttons) if lines else None
+
     # --- buttons
 
     def _pressed(self, talk: Talk, kind: str, rest: str) -> Answer:
@@ -569,6 +641,9 @@ class Guide:
         if kind == "satisfied":
             verdict, _, reference = rest.partition(":")
             return self._rate(talk, reference, verdict == "yes")
+        if kind == "callback":
+            what, _, reference = rest.partition(":")
+            return self._pressed_callback(talk, what, reference)
         row = self.catalogue.rows.get(rest)
         if kind == "report":
             return self._begin_report(talk, {"requirement_id": rest}, Answer("form", [Reply("")]))
@@ -624,7 +699,12 @@ class Guide:
         if reference.startswith("HC"):
             request = self.casebook.verifications.get(reference)
             own = bool(request and request.owner == talk.owner)
+            if request and own and request.state == "answered" and request.told_at is None:
+                self.casebook.verifications.mark_told(reference)
             return (verification.status_text(request, own) if request else None), []
+        if reference.startswith("HH"):
+            called = self.casebook.desk.get_callback(reference)
+            return (callback.status_text(called, called.owner == talk.owner) if called else None), []
         if reference.startswith("JB"):
             return self._report_line(talk, reference)
         pledge = self.casebook.pledges.get(reference)

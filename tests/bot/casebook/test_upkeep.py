@@ -24,7 +24,8 @@ def one_of_each(casebook, session="session-one"):
     casebook.pledges.submit(pledge.reference)
     person = {"name": NAME, "id_number": ID_NUMBER}
     asked = casebook.verifications.open(owner, REQUIREMENT, "330106", immediate=False, person=person)
-    told = report(casebook, owner, contact="王女士 13900001234", photo=photo_of())
+    told = report(casebook, owner, contact="王女士 13900001234")
+    casebook.reports.add_photo(told.reference, photo_of())
     called = casebook.desk.request_callback(
         owner, "330106", [{"who": "citizen", "text": "转人工"}], "13900001234"
     )
@@ -117,7 +118,7 @@ def test_everything_is_erased_when_its_time_is_over_and_not_before(casebook, clo
             done[name] = done.get(name, 0) + count
     assert done == {
         "pledges": 2, "verifications": 1, "demand_reports": 1, "callbacks": 1, "feedback": 1, "unanswered": 1,
-        "credit_records": 1,
+        "credit_records": 1, "notifications": 3,
     }  # fmt: skip
     assert casebook.pledges.get(draft.reference).state == "abandoned"
     left = casebook.pledges.get(made["pledges"])

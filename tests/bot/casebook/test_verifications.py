@@ -59,6 +59,18 @@ def test_an_answer_reaches_the_citizen_even_late(casebook, clock):
         casebook.verifications.answer(quick.reference, "no_record", "", "chen")
 
 
+def test_a_result_is_told_once(casebook):
+    quick = opened(casebook)
+    with pytest.raises(CaseError, match="wrong_state"):
+        casebook.verifications.mark_told(quick.reference)
+    assert casebook.verifications.untold("o1") == []
+    casebook.verifications.answer(quick.reference, "confirmed", "", "chen")
+    assert casebook.verifications.untold("o1") == [quick.reference]
+    assert casebook.verifications.untold("o2") == []
+    casebook.verifications.mark_told(quick.reference)
+    assert casebook.verifications.untold("o1") == []
+
+
 def test_refused_with_a_reason(casebook):
     quick = opened(casebook)
     with pytest.raises(CaseError, match="bad_value"):
