@@ -16,7 +16,7 @@ import click
 
 from ..settings import read_settings
 from .casebook import Casebook, CaseError, CaseFilter, Page, open_casebook
-from .demand_reports import OUTCOMES
+from .demand_reports import FEWEST, OUTCOMES
 from .pledges import HANDLINGS
 from .sealing import new_key as make_key
 from .store import CHINA, MOST_ON_PAGE
@@ -168,10 +168,17 @@ def close_report(reference: str, outcome: str, explanation: str, staff: str) -> 
 
 @casebook.command()
 @click.argument("month")
-def board(month: str) -> None:
+@click.option(
+    "--fewest",
+    default=FEWEST,
+    show_default=True,
+    type=click.IntRange(1),
+    help="With fewer different demands than this, a region or an office is listed and not ranked.",
+)
+def board(month: str, fewest: int) -> None:
     """Print the board (领跑榜, 后进榜) of a month, YYYY-MM, as JSON."""
     with _open() as book:
-        _show(book.reports.board(month))
+        _show(book.reports.board(month, fewest=fewest))
 
 
 @casebook.command("record-false-pledge")

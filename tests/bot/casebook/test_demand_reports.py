@@ -168,7 +168,7 @@ def test_a_photo_that_is_too_large_or_broken_is_refused():
 def test_the_board_ranks_regions_and_offices_from_the_cases_of_a_month(casebook, clock):
     quick = report(casebook, "o1", office="甲局", region="330106")
     slow = report(casebook, "o2", office="乙局", region="330106", matter="落户")
-    stuck = [report(casebook, f"p{i}", office="丙局", region="330200") for i in range(3)]
+    stuck = [report(casebook, f"p{i}", office="丙局", region="330200", matter=f"第{i}件") for i in range(3)]
     report(casebook, "o9", office="丁局", region="330300", lawful="lawful")
     clock.move(hours=2)
     casebook.reports.close(quick.reference, "corrected", "", "chen")
@@ -176,7 +176,7 @@ def test_the_board_ranks_regions_and_offices_from_the_cases_of_a_month(casebook,
     clock.move(hours=46)
     casebook.reports.close(slow.reference, "corrected", "", "chen")
     casebook.reports.rate(slow.reference, False)
-    board = casebook.reports.board("2026-11")
+    board = casebook.reports.board("2026-11", fewest=1)
     assert [x.name for x in board.leading_offices] == ["甲局", "乙局"]
     assert board.lagging_offices[0].name == "丙局"
     worst, best = board.lagging_regions[0], board.leading_regions[0]
@@ -196,5 +196,35 @@ def test_the_board_ranks_regions_and_offices_from_the_cases_of_a_month(casebook,
 def test_a_month_is_chinas(casebook, clock):
     clock.move(days=7, hours=15)  # 1 December, 00:00 in China; still 30 November in UTC
     report(casebook)
-    assert len(casebook.reports.board("2026-12").lagging_regions) == 1
-    assert casebook.reports.board("2026-11").lagging_regions == []
+    assert len(casebook.reports.board("2026-12", fewest=1).lagging_regions) == 1
+    assert casebook.reports.board("2026-11", fewest=1).lagging_regions == []
+
+
+def test_few_cases_are_listed_and_not_ranked(casebook):
+    for number in range(5):  # five citizens, one demand
+        report(casebook, f"o{number}", office=("小镇 办事处", "小镇办事处。")[number % 2])
+    for number in range(3):
+        report(casebook, f"p{number}", office="大局", region="330200", matter=f"第{number}件")
+    board = casebook.reports.board("2026-11")
+    (few,) = board.few_offices
+    assert (few.name, few.reports, few.demands) == ("小镇 办事处", 5, 1)
+    assert [x.name for x in board.lagging_offices] == ["大局"] and board.fewest == 3
+    assert [x.name for x in board.few_regions] == ["330106"]
+
+
+def test_what_was_unfounded_or_explained_counts_against_nobody(casebook):
+    for number, outcome in enumerate(("explained", "unfounded", "corrected")):
+        made = report(casebook, office="甲局", matter=f"第{number}件")
+        casebook.reports.close(made.reference, outcome, "", "chen")
+    (line,) = casebook.reports.board("2026-11").leading_offices
+    assert (line.demands, line.unlawful, line.corrected, line.open_unlawful) == (3, 1, 1, 0)
+
+
+def test_one_content_voice_does_not_beat_many(casebook):
+    for office, voices in (("独", (True,)), ("众", (True,) * 9 + (False,))):
+        for number in range(max(3, len(voices))):
+            made = report(casebook, f"o{number}", office=office, matter=f"第{number}件")
+            casebook.reports.close(made.reference, "corrected", "", "chen")
+            if number < len(voices):
+                casebook.reports.rate(made.reference, voices[number])
+    assert [x.name for x in casebook.reports.board("2026-11").leading_offices] == ["众", "独"]
