@@ -468,15 +468,16 @@ class Guide:
         return draft.requirement["id"] if draft else None
 
     def _not_by_pledge(self, row: Requirement) -> Answer:
-        lines = [
-            say("paths.pledge.not_here", proof=row.short_proof),
-            verdict_text(row),
-            say(f"paths.pledge.not_here_instead.{row.verdict_kind}"),
-        ]
         if exclusion(row):
             lines = [*excluded_lines(row), verdict_text(row)]
-        elif row.verdict_kind == "retained":
-            lines.append(say("paths.pledge.excluded", law=law("excluded")))
+        else:
+            lines = [
+                say("paths.pledge.not_here", proof=row.short_proof),
+                verdict_text(row),
+                say(f"paths.pledge.not_here_instead.{row.verdict_kind}"),
+            ]
+            if row.verdict_kind == "retained":
+                lines.append(say("paths.pledge.excluded", law=law("excluded")))
         return Answer(
             "answered",
             [verdict_reply(row, "\n".join(lines))],
