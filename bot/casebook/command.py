@@ -280,6 +280,17 @@ def delete(id_number: str, staff: str) -> None:
     sys.exit(0 if done else 1)
 
 
+@casebook.command("delete-case")
+@click.argument("reference")
+@_staff
+@click.confirmation_option(prompt="Erase what is personal in this case?")
+def delete_case(reference: str, staff: str) -> None:
+    """Erase what is personal in one case (CN, HC, JB, HH, FK); its number, dates and what it was about stay."""
+    with _open() as book:
+        book.upkeep.delete_case(reference, staff=staff)
+    click.echo("erased")
+
+
 @casebook.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def verify(file: Path) -> None:

@@ -18,7 +18,7 @@ from . import tables
 from .errors import CasebookError, CaseError
 from .notifications import settle
 from .pledges import Pledges, _marked
-from .store import CHINA, CITIZEN, JOB, Book
+from .store import CHINA, CITIZEN, JOB, PREFIXES, Book
 
 _BATCH = 200
 _OWNED = (tables.verifications, tables.demand_reports, tables.callbacks, tables.feedback)
@@ -176,6 +176,22 @@ class Upkeep:
                         self._erase(connection, table, row, actor, "delete")
                     done[table.name] += 1
         return dict(done)
+
+    def delete_case(self, reference: str, *, owner: str | None = None, staff: str = "") -> None:
+        """Erase what is personal in one pledge, verification request, report or callback request, whatever its state.
+
+        `owner` is given where its citizen asks for it, else `staff`. Raises CaseError: unknown_reference.
+        """
+        table = next((t for t in (tables.pledges, *_OWNED) if reference.startswith(PREFIXES[t.name])), None)
+        if table is None:
+            raise CaseError("unknown_reference")
+        actor = f"staff:{staff}" if staff else CITIZEN
+        with self._book.writing() as connection:
+            row = self._book.row(connection, table, reference, owner)
+            if table is tables.pledges:
+                self._pledges.erase(connection, reference, actor, "delete", "deleted")
+            else:
+                self._erase(connection, table, row, actor, "delete")
 
     def _of_person(
         self, connection: Connection, owner: str, id_number: str

@@ -16,7 +16,7 @@ from .store import CITIZEN, JOB, Book, CaseFilter, Page
 
 # What the department that was asked found: it confirms the fact, it does not, or it holds nothing on it.
 RESULTS = ("confirmed", "not_confirmed", "no_record")
-STATES = ("open", "answered", "cancelled", "deleted")
+STATES = ("open", "answered", "deleted")
 _TEXT = 2000
 
 
@@ -135,28 +135,9 @@ class Verifications:
             raise CaseError("bad_value", "result")
         if len(note) > _TEXT:
             raise CaseError("too_long", "note")
-        return self._close(
-            reference, f"staff:{staff}", "answer", None, state="answered", result=result, note=note
-        )
-
-    def cancel(self, reference: str, owner: str) -> Verification:
-        """Take back an owner's open request. Raises CaseError: unknown_reference, wrong_state."""
-        return self._close(reference, CITIZEN, "cancel", owner, state="cancelled", result=None, note="")
-
-    def _close(
-        self,
-        reference: str,
-        actor: str,
-        action: str,
-        owner: str | None,
-        *,
-        state: str,
-        result: str | None,
-        note: str,
-    ) -> Verification:
         table = tables.verifications
         with self._book.writing() as connection:
-            row = self._book.row(connection, table, reference, owner)
+            row = self._book.row(connection, table, reference)
             if row.state != "open":
                 raise CaseError("wrong_state", row.state)
             sealed = {**self._sealed(row), "note": note}
@@ -164,10 +145,10 @@ class Verifications:
                 connection,
                 table,
                 reference,
-                actor,
-                action,
-                *([result] if result else []),
-                state=state,
+                f"staff:{staff}",
+                "answer",
+                result,
+                state="answered",
                 result=result,
                 closed_at=self._book.now(),
                 sealed=self._book.sealer.seal_fields(sealed, self._book.place(table, reference)),

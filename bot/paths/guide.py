@@ -16,9 +16,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.answer import Answer, Reply
 from bot.answering import candidate, starts, verdict_reply, verdict_text
 from bot.casebook.casebook import Casebook, find_reference
+from bot.casebook.demand_reports import DemandReport
+from bot.casebook.desk import Callback
 from bot.casebook.errors import CasebookError, CaseError
 from bot.casebook.pledges import Pledge
 from bot.casebook.store import utc_now
+from bot.casebook.verifications import Verification
 from bot.words import say
 from proof_catalogue.requirement import Requirement
 from proof_catalogue.store import Catalogue
@@ -56,6 +59,7 @@ _WITHDRAW = re.compile(
     r"(?:撤回|撤销|收回|撤掉).{0,10}承诺|承诺.{0,12}(?:撤回|撤销|收回|撤掉)|^(?:我要|帮我|请)?撤回"
 )
 _DELETE = re.compile(r"(?:删除|删掉|销毁).{0,10}承诺|承诺书?.{0,10}(?:删除|删掉|销毁)")
+_TAKE_BACK = re.compile(r"取消|撤回|撤销|撤掉|收回|删除|删掉|不要了|不用了|不办了")
 _PROGRESS = re.compile(
     r"到哪(?:里|儿|一步)?|进度|进展|办得?怎么样|怎么样了|有(?:没有)?(?:结果|消息|回音|答复)|(?:结果|出来|办好|核好|查好|处理好)了?(?:没有?|吗|么|伐)|什么状态|查(?:一?下|询)?(?:状态|编号)|催"
 )
@@ -688,7 +692,25 @@ class Guide:
             if _DELETE.search(clean(text)) and not asks(text):
                 self.casebook.pledges.delete(reference, owner=talk.owner)
                 return Answer("answered_policy", [Reply(say("paths.pledge.deleted", reference=reference))])
+        elif _TAKE_BACK.search(clean(text)) and not asks(text):
+            return self._take_back(talk, reference)
         return self._status(talk, reference)
+
+    def _take_back(self, talk: Talk, reference: str) -> Answer:
+        """Take back what is still worked on: the request is cancelled, what is personal in it erased."""
+        held: Verification | DemandReport | Callback | None
+        if reference.startswith("HC"):
+            held = self.casebook.verifications.get(reference)
+        elif reference.startswith("JB"):
+            held = self.casebook.reports.get(reference)
+        else:
+            held = self.casebook.desk.get_callback(reference)
+        if held is None or held.state not in ("open", "received", "handling"):
+            return self._status(talk, reference)
+        if held.owner != talk.owner:
+            return Answer("answered_policy", [Reply(say("paths.status.other", reference=reference))])
+        self.casebook.upkeep.delete_case(reference, owner=talk.owner)
+        return Answer("answered_policy", [Reply(say("paths.status.taken_back", reference=reference))])
 
     def _status(self, talk: Talk, reference: str) -> Answer:
         line, buttons = self._line(talk, reference)

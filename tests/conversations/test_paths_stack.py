@@ -25,20 +25,15 @@ pytestmark = pytest.mark.stack
 WEB = "connectors.serve"
 
 
-@pytest.fixture
-def casebook_at(stack):
-    """Open the running system's casebook, by another clock if one is given."""
-
-    @contextlib.contextmanager
-    def opened(clock=lambda: datetime.now(timezone.utc)):
-        settings = dataclasses.replace(read_settings(), casebook_url_given=f"sqlite:///{stack.casebook}")
-        book = open_casebook(settings, clock)
-        try:
-            yield book
-        finally:
-            book.close()
-
-    return opened
+@contextlib.contextmanager
+def casebook_of(stack):
+    """Open the running system's casebook beside it."""
+    settings = dataclasses.replace(read_settings(), casebook_url_given=f"sqlite:///{stack.casebook}")
+    book = open_casebook(settings)
+    try:
+        yield book
+    finally:
+        book.close()
 
 
 class Citizen:
@@ -75,25 +70,31 @@ def restart_web(stack):
     assert wait_for(lambda: stack.ok() and stack.child(WEB) != old, 60), stack.tail()
 
 
-def test_kill_9_in_the_middle_of_a_form_loses_no_confirmed_answer(stack, citizen):
-    number = made_up(41)
-    reply = citizen.pledge("张三", number)
-    assert reply["form"]["asks"] == "facts"
+@pytest.fixture(scope="module")
+def killed(stack):
+    """Two citizens in the middle of a pledge when the web process is killed: one just now, one whose form is a day old."""
+    one, other = Citizen(stack), Citizen(stack)
+    assert one.pledge("张三", made_up(41))["form"]["asks"] == "facts"
+    assert other.pledge("李四")["form"]["asks"] == "id_number"
+    yesterday = datetime.now(timezone.utc) - timedelta(days=1)
+    with casebook_of(stack) as book, book._book.writing() as connection:
+        owner = book.owner_of(other.session)
+        for table in (tables.open_forms, tables.pledges):
+            connection.execute(update(table).where(table.c.owner == owner).values(updated_at=yesterday))
     restart_web(stack)
+    return one, other
+
+
+def test_kill_9_in_the_middle_of_a_form_loses_no_confirmed_answer(killed):
+    citizen, number = killed[0], made_up(41)
     reply = citizen("就这样写")
     assert reply["form"]["asks"] == "consent" and reply["form"]["filled"] == ["name", "id_number", "facts"]
     assert "张三" in said(reply) and f"3301**********{number[-4:]}" in said(reply)
     assert citizen("同意")["outcome"] == "form_done"
 
 
-def test_resumed_on_another_day(stack, citizen, casebook_at):
-    citizen.pledge("张三")
-    yesterday = datetime.now(timezone.utc) - timedelta(days=1)
-    with casebook_at() as book, book._book.writing() as connection:
-        owner = book.owner_of(citizen.session)
-        for table in (tables.open_forms, tables.pledges):
-            connection.execute(update(table).where(table.c.owner == owner).values(updated_at=yesterday))
-    restart_web(stack)
+def test_resumed_on_another_day(killed):
+    citizen = killed[1]
     reply = citizen("公司注销要清税证明吗")
     assert reply["verdict"]["requirement_id"] == "F274" and reply["form"] is None
     reply = citizen("继续上次没填完的承诺")
@@ -110,7 +111,7 @@ def test_a_verification_asked_for_by_its_number_after_it_is_overdue_then_answere
     reference = citizen(made_up(43))["form"]["reference"]
     assert "正在办" in said(citizen(f"我的核查到哪了 {reference}"))
     long_ago = datetime.now(timezone.utc) - timedelta(minutes=1)
-    with casebook_at() as book:
+    with casebook_of(stack) as book:
         with book._book.writing() as connection:
             held = tables.verifications
             connection.execute(update(held).where(held.c.reference == reference).values(due_at=long_ago))
@@ -122,7 +123,7 @@ def test_a_verification_asked_for_by_its_number_after_it_is_overdue_then_answere
     assert kinds == {"verification_opened", "verification_overdue"}
     text = said(citizen(f"{reference} 到哪了"))
     assert "已经超过时限" in text and "督办" in text and "12345" in text
-    with casebook_at() as book:
+    with casebook_of(stack) as book:
         book.verifications.answer(reference, "confirmed", "查过了，没有记录。", "tester")
     reply = citizen("公司注销要清税证明吗")
     assert reply["verdict"]["requirement_id"] == "F274"
@@ -132,7 +133,7 @@ def test_a_verification_asked_for_by_its_number_after_it_is_overdue_then_answere
     assert "没有记录" not in said(other(f"{reference} 有结果了吗"))
 
 
-def test_the_outcome_of_a_report_is_told_with_the_next_answer_and_rated(citizen, casebook_at):
+def test_the_outcome_of_a_report_is_told_with_the_next_answer_and_rated(citizen, stack):
     citizen("帮我登记一个举报")
     for words in (
         "大刘村村委会",
@@ -147,17 +148,17 @@ def test_the_outcome_of_a_report_is_told_with_the_next_answer_and_rated(citizen,
     assert reply["outcome"] == "form_done"
     page = citizen.stack.http.get(reply["form"]["photo_url"])
     assert page.status_code == 200 and reference in page.text
-    with casebook_at() as book:
+    with casebook_of(stack) as book:
         book.reports.close(reference, "corrected", "村里已经改了", "tester")
     reply = citizen("谢谢")
     assert "已经纠正" in said(reply) and "村里已经改了" in said(reply) and "满意吗" in said(reply)
     payload = next(b["payload"] for r in reply["replies"] for b in r["buttons"] if ":yes:" in b["payload"])
     assert "谢谢您的评价" in said(citizen(payload=payload))
-    with casebook_at() as book:
+    with casebook_of(stack) as book:
         assert book.reports.get(reference).satisfied is True
 
 
-def test_many_submissions_at_once_make_one_letter(stack, citizen, casebook_at):
+def test_many_submissions_at_once_make_one_letter(stack, citizen):
     reply = citizen.pledge("张三", made_up(44), "就这样写")
     page = reply["form"]["page_url"]
     html = stack.http.get(page).text
@@ -176,7 +177,7 @@ def test_many_submissions_at_once_make_one_letter(stack, citizen, casebook_at):
         done = [f.result() for f in said_so if f.result()["outcome"] == "form_done"]
         answers = [f.result().status_code for f in pressed]
     assert set(answers) <= {303, 409}, answers
-    with casebook_at() as book, book._book.reading() as connection:
+    with casebook_of(stack) as book, book._book.reading() as connection:
         owner = book.owner_of(citizen.session)
         mine = select(tables.pledges.c.reference).where(tables.pledges.c.owner == owner)
         assert len(connection.execute(mine).all()) == 1

@@ -159,6 +159,10 @@ def test_one_person_is_exported_and_erased(mianzheng, book):
     gone = mianzheng("delete", "--staff", "chen", "--id-number", ID_NUMBER, "--yes")
     assert gone.stdout == "1 pledges\n" and book.pledges.get(pledge.reference).fields == {}
     assert mianzheng("retire").stdout == "nothing to erase\n"
+    told = report(book)
+    assert mianzheng("delete-case", told.reference, "--staff", "chen", typed="n\n").returncode == 1
+    assert mianzheng("delete-case", told.reference, "--staff", "chen", "--yes").stdout == "erased\n"
+    assert book.reports.get(told.reference).why == ""
 
 
 def test_a_letter_file_is_verified(mianzheng, book, tmp_path):

@@ -181,3 +181,15 @@ def test_the_clock_job_runs_retention_once_a_day(casebook, clock):
     assert casebook.tick(clock.at).retired == {} and casebook.pledges.get(late.reference).state == "draft"
     clock.move(days=31)
     assert casebook.tick().retired == {"pledges": 1} and casebook.tick().retired == {}
+
+
+def test_one_case_is_erased_by_its_number(casebook):
+    owner, made = one_of_each(casebook)
+    for kind in ("pledges", "verifications", "demand_reports", "callbacks", "feedback"):
+        casebook.upkeep.delete_case(made[kind], staff="chen")
+        assert casebook.upkeep.audit_trail(made[kind])[0].actor == "staff:chen"
+    assert set(casebook.upkeep.export_person(owner=owner)) == set()
+    for number in (made["credit_records"], "JB000000-AAAAAA", "nothing"):
+        with pytest.raises(CaseError, match="unknown_reference"):
+            casebook.upkeep.delete_case(number, staff="chen")
+    assert casebook.notifications.page(CaseFilter(state="waiting")).total == 0
