@@ -338,6 +338,8 @@ class DemandReports:
             if comment:
                 values["sealed"] = self._seal(row, comment=comment)
             self._book.change(connection, table, reference, CITIZEN, action, **values)
+            if values.get("satisfied") is False:
+                notify(self._book, connection, "report_unsatisfied", reference, row.region)
             return self._report(connection, self._book.row(connection, table, reference))
 
     def board(self, month: str, most: int = 10, fewest: int = FEWEST) -> Board:

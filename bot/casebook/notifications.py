@@ -13,12 +13,14 @@ from . import tables
 from .store import JOB, PREFIXES, Book, CaseFilter, Page
 
 # What happened, and who is told: the department that is asked, who supervises it, or the desk that works on the case.
+# Numbers are made of the order: new kinds go to the end.
 ROLES = {
     "verification_opened": "handler",
     "verification_due_soon": "handler",
     "verification_overdue": "supervisor",
     "report_received": "desk",
     "callback_requested": "desk",
+    "report_unsatisfied": "supervisor",
 }
 STATES = ("waiting", "delivered", "failed", "settled")
 MOST_ATTEMPTS = 12  # with their pauses, about eight hours

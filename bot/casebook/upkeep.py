@@ -87,7 +87,8 @@ class Upkeep:
             done["pledges"] += 1
         for table in _OWNED:
             closed: tuple[Any, ...] = (table.c.state != "deleted", table.c.updated_at < before(table.name))
-            if table is not tables.feedback:
+            # Feedback is never closed, and a conversation that nobody called back about is not kept for ever.
+            if table not in (tables.feedback, tables.callbacks):
                 closed += (table.c.closed_at.is_not(None),)
             for connection, row in self._each(table, *closed):
                 self._erase(connection, table, row, JOB, "expire")

@@ -102,9 +102,7 @@ def test_resumed_on_another_day(killed):
     assert citizen(made_up(42))["form"]["asks"] == "facts"
 
 
-def test_a_verification_asked_for_by_its_number_after_it_is_overdue_then_answered(
-    citizen, casebook_at, stack
-):
+def test_a_verification_asked_for_after_it_is_overdue_then_answered(citizen, stack):
     citizen("申请教师资格要无犯罪记录证明吗")
     citizen("帮我发起核查")
     citizen("张三")

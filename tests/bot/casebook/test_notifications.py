@@ -54,6 +54,16 @@ def test_the_desk_is_told_of_reports_and_callbacks_once(casebook):
     assert casebook.notifications.page(CaseFilter(region="330200")).total == 0
 
 
+def test_who_is_not_content_is_heard_by_the_supervisor(casebook):
+    told = report(casebook)
+    casebook.reports.close(told.reference, "explained", "", "chen")
+    casebook.reports.rate(told.reference, True)
+    assert casebook.notifications.page(CaseFilter(state="waiting")).total == 0
+    casebook.reports.rate(told.reference, False)
+    (one,) = casebook.notifications.page(CaseFilter(state="waiting")).items
+    assert (one.kind, one.role, one.case_reference) == ("report_unsatisfied", "supervisor", told.reference)
+
+
 def test_what_is_dealt_with_is_settled(casebook):
     asked, told = opened(casebook), report(casebook)
     called = casebook.desk.request_callback("o1", "330106", [])
@@ -62,6 +72,7 @@ def test_what_is_dealt_with_is_settled(casebook):
     assert kinds(casebook) == {(k, "waiting") for k in ROLES} - {
         ("verification_due_soon", "waiting"),
         ("verification_overdue", "waiting"),
+        ("report_unsatisfied", "waiting"),
     }
     casebook.verifications.answer(asked.reference, "confirmed", "", "chen")
     casebook.reports.take_up(told.reference, "chen")

@@ -193,3 +193,11 @@ def test_one_case_is_erased_by_its_number(casebook):
         with pytest.raises(CaseError, match="unknown_reference"):
             casebook.upkeep.delete_case(number, staff="chen")
     assert casebook.notifications.page(CaseFilter(state="waiting")).total == 0
+
+
+def test_a_conversation_that_nobody_called_back_about_is_not_kept_for_ever(local, clock):
+    called = local.desk.request_callback("o1", "330106", [{"who": "citizen", "text": "转人工"}])
+    assert local.upkeep.retire(clock.at + timedelta(days=89)) == {}
+    assert local.upkeep.retire(clock.at + timedelta(days=91)) == {"callbacks": 1}
+    assert local.desk.get_callback(called.reference).transcript == ()
+    assert local.notifications.page().items[0].state == "settled"
