@@ -11,6 +11,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from bot.answer import Answer
 from bot.answering import Message, Route, mend_route
 from bot.context import Context
+from bot.several import answer_all
 from proof_catalogue.linker import Links, read_links
 from proof_catalogue.meaning import Nearness
 from proof_catalogue.store import Catalogue, open_default
@@ -19,23 +20,29 @@ from proof_catalogue.store import Catalogue, open_default
 def read_message(tracker: Tracker, catalogue: Catalogue) -> Message:
     """Return the latest message as the NLU understood it."""
     latest: dict[str, Any] = tracker.latest_message
-    understood = latest.get("catalogue") or {}
-    text = latest.get("text") or ""
+    region = (latest.get("metadata") or {}).get("region")
+    region = region if region in catalogue.regions else None
+    return _message(latest, latest.get("catalogue") or {}, catalogue, region)
+
+
+def _message(
+    parsed: dict[str, Any], understood: dict[str, Any], catalogue: Catalogue, region: str | None
+) -> Message:
+    text = parsed.get("text") or ""
     links = (
         read_links(understood["links"], catalogue.term, catalogue.rows, catalogue.regions)
         if understood.get("links")
         else Links(text)
     )
-    intent = latest.get("intent") or {}
-    metadata = latest.get("metadata") or {}
-    region = metadata.get("region")
+    intent = parsed.get("intent") or {}
     return Message(
         text=text,
         intent=intent.get("name") or "",
         confidence=float(intent.get("confidence") or 0.0),
         links=links,
         near=Nearness(lambda: catalogue.near(links.text)),
-        profile_region=region if region in catalogue.regions else None,
+        profile_region=region,
+        parts=tuple(_message(part, part, catalogue, region) for part in understood.get("parts") or ()),
     )
 
 
@@ -86,5 +93,5 @@ class CitizenTurn:
         catalogue = open_default()
         message, context = read_message(tracker, catalogue), read_context(tracker)
         route = mend_route(message, context) or type(self).route
-        answer, context = route(catalogue, message, context)
+        answer, context = answer_all(catalogue, message, context, route)
         return utter(dispatcher, tracker, catalogue, answer, context)

@@ -25,9 +25,10 @@ COLD = """
 import sys, time
 started = time.perf_counter()
 from pathlib import Path
+from proof_catalogue.editions import Editions
 from proof_catalogue.store import open_edition
 from proof_catalogue.decide import decide, named
-held, _ = open_edition(Path(sys.argv[1]))
+held, _ = open_edition(Editions(Path(sys.argv[1])))
 imported = time.perf_counter()
 decision = decide(held, named(held, sys.argv[2], sys.argv[3], sys.argv[4]))
 print(time.perf_counter() - started, decision.kind)
@@ -117,7 +118,7 @@ def measure(count: int, format: str) -> dict[str, object]:
         index = MeaningIndex([k for k, _ in pairs], np.array([at[w] for _, w in pairs]), digests, vectors)
         index.save(editions.file(edition).with_suffix(".npz"))
         figures["vectors"] = len(texts)
-        held, _ = open_edition(data)
+        held, _ = open_edition(editions)
         times = []
         answered = 0
         for number in range(600):

@@ -16,6 +16,7 @@ from proof_catalogue.store import Catalogue
 
 from .answer import Answer, Reply
 from .context import Context, Filled, fill, leans_on, worded_as_follow_up
+from .neighbours import where_to_go
 from .paths.excluded import exclusion, may_pledge
 from .paths.form import asks, is_stand_in
 from .words import say
@@ -56,6 +57,8 @@ class Message:
     links: Links
     near: Mapping[str, float] = field(default_factory=dict)
     profile_region: str | None = None
+    parts: tuple[Message, ...] = ()  # the questions of a message that holds several
+    follows: bool = False  # goes on from the question before it in the same message
 
 
 # A pledge, a verification or a report is wanted now, not asked about: 我想用承诺代替, 帮我发起核查, 帮我登记举报.
@@ -215,6 +218,10 @@ def mend_route(message: Message, context: Context) -> Route | None:
             return lambda catalogue, _message, context: choose(catalogue, row_id, context)
         if says_none(message.text):
             return lambda catalogue, _message, context: choose_none(catalogue, context)
+        if leaves_open(message.text):
+            return list_offered
+    if _is_neighbour(message):
+        return out_of_scope
     begun = starts(message.text)
     if begun in ("pledge", "verification"):
         return start_pledge if begun == "pledge" else start_verification
@@ -259,9 +266,37 @@ def mend_route(message: Message, context: Context) -> Route | None:
     return None
 
 
+def _is_neighbour(message: Message) -> bool:
+    """Return whether a message is about a government matter that has nothing to do with proofs."""
+    links = message.links
+    if links.proofs or links.says_paper or message.intent in ("human", "abuse", "attack", "report_demand"):
+        return False
+    return where_to_go(links.text) is not None and _best_row(message) < FAQ_SURE
+
+
 def _names(message: Message) -> bool:
     """Return whether a message names a proof or a matter of its own."""
     return bool(message.links.proofs) or any(not m.term.generic for m in message.links.matters)
+
+
+def _filled(catalogue: Catalogue, message: Message, context: Context) -> Filled:
+    return fill(
+        catalogue,
+        message.links,
+        context,
+        message.intent,
+        message.confidence,
+        message.profile_region,
+        message.follows,
+    )
+
+
+def answers_surely(message: Message, answer: Answer) -> bool:
+    """Return whether `answer` is to what `message` itself says, so that it may stand beside the answer to another question."""
+    if answer.outcome == "answered_policy":
+        asked = message.intent in TOPICS and message.intent != "report_demand" and message.confidence >= 0.5
+        return asked and _best_faq(message) >= FAQ_NEAR
+    return _names(message)
 
 
 def _best_row(message: Message) -> float:
@@ -278,9 +313,7 @@ def answer_question(catalogue: Catalogue, message: Message, context: Context) ->
         return explain(
             catalogue, replace(message, intent=TOPIC_INTENT[context.topic or ""], confidence=1.0), context
         )
-    filled = fill(
-        catalogue, message.links, context, message.intent, message.confidence, message.profile_region
-    )
+    filled = _filled(catalogue, message, context)
     wants = message.intent if message.intent in QUESTION_INTENTS else "ask_need_proof"
     decision, filled = _decide(catalogue, message, context, filled, wants)
     if decision.kind not in ("answer", "list") and not filled.carried:
@@ -505,9 +538,7 @@ def _policy(faq: Faq, extra: list[str] | None = None) -> Answer:
 
 def explain(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context]:
     """A rule of the reform, and what the catalogue says of the row that was named with it."""
-    filled = fill(
-        catalogue, message.links, context, message.intent, message.confidence, message.profile_region
-    )
+    filled = _filled(catalogue, message, context)
     row = catalogue.rows.get(context.row or "")
     if (
         message.intent == "ask_data_sharing"
@@ -562,9 +593,7 @@ def explain(catalogue: Catalogue, message: Message, context: Context) -> tuple[A
 
 def report_demand(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context]:
     """An office demanded a proof: how to complain, and what the catalogue says of the demand."""
-    filled = fill(
-        catalogue, message.links, context, message.intent, message.confidence, message.profile_region
-    )
+    filled = _filled(catalogue, message, context)
     sure = message.confidence if not _COMPLAINT.search(filled.links.text) else 1.0
     decision = Decision("unknown")
     if filled.links.proofs or any(not m.term.generic for m in filled.links.matters):
@@ -607,9 +636,7 @@ def _meant(
     catalogue: Catalogue, message: Message, context: Context
 ) -> tuple[Requirement | None, Decision, Filled]:
     """Return the requirement that a path is wanted for: what the message names, else what was answered last."""
-    filled = fill(
-        catalogue, message.links, context, message.intent, message.confidence, message.profile_region
-    )
+    filled = _filled(catalogue, message, context)
     own = _names(message)
     if not own and context.row is not None and context.row in catalogue.rows:
         return catalogue.rows[context.row], Decision("answer"), filled
@@ -685,9 +712,11 @@ def small_talk(catalogue: Catalogue, message: Message, context: Context) -> tupl
 
 def out_of_scope(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context]:
     """Something that this assistant is not for."""
-    return Answer("out_of_scope", [Reply(say("out_of_scope.plain") + say("out_of_scope.tail"))]), replace(
-        context, rounds=0
+    go = where_to_go(message.links.text)
+    words = (
+        say("out_of_scope.neighbour", go=go) if go else say("out_of_scope.plain") + say("out_of_scope.tail")
     )
+    return Answer("out_of_scope", [Reply(words)]), replace(context, rounds=0)
 
 
 def guardrail(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context]:
@@ -727,6 +756,27 @@ def choose_none(catalogue: Catalogue, context: Context) -> tuple[Answer, Context
     decision = Decision("not_listed", proof=proof, matter=matter)
     answer = _not_listed(catalogue, decision, Filled(Links(""), context.region))
     return answer, replace(context, offered=(), rounds=context.rounds)
+
+
+def list_offered(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context]:
+    """The citizen cannot tell which of the offers is meant, or takes any: what the catalogue says of each, in a line."""
+    rows = [catalogue.rows[i] for i in context.offered if i in catalogue.rows]
+    lines = [say("ask.all"), *(f"{n}. {short_line(r)}" for n, r in enumerate(rows, 1)), say("ask.all_tail")]
+    reply = Reply("\n".join(lines), [*map(_button, rows), _human()])
+    return Answer("answered_list", [reply], candidates=[candidate(r) for r in rows]), replace(
+        context, rounds=0
+    )
+
+
+_OPEN = re.compile(
+    r"(?:我?也?(?:不知道|不清楚|不晓得|不懂|说不清楚?|搞不清楚?|分不清楚?|没搞懂|弄不懂|不确定|忘了|记不得)|(?:都|全部?|随便|哪个都|哪一个都|什么都|任何)"
+    r"(?:可以|行|要|有|是|算|问|说说|看看|说|列出来|讲讲)?|随便|无所谓|你看着办|都给我说说|没(?:有)?(?:具体)?用途|没说(?:做|干)什么用|他没说|没人告诉我)(?:是?哪一?个|什么用|吧|啊|呀|了|的|诶|欸|哎|呢|办什么|用来干嘛|用在哪)*"
+)
+
+
+def leaves_open(text: str) -> bool:
+    """Return whether the citizen answers a question back with 不知道 or 都可以."""
+    return bool(_OPEN.fullmatch(re.sub(r"[\W_]", "", text)))
 
 
 _NONE = re.compile(r"^(都不是|都不对|不是这些|没有我要的|没有一个是|none)[。！!~ ]*$")

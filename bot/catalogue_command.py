@@ -45,8 +45,7 @@ def _editions() -> Editions:
 def _open(which: str | None = None, said_on: datetime | None = None) -> tuple[Catalogue, Edition]:
     from proof_catalogue.store import open_edition
 
-    _editions()
-    return open_edition(read_settings().data, which, said_on.date().isoformat() if said_on else None)
+    return open_edition(_editions(), which, said_on.date().isoformat() if said_on else None)
 
 
 def _shipped() -> list[Requirement]:
@@ -192,7 +191,9 @@ def _region(held: Catalogue, code: str | None) -> str | None:
 @click.option(
     "--apply", is_flag=True, help="Put it into the draft; without this it is only shown what would change."
 )
-@click.option("--whole", is_flag=True, help="FILE is the whole list: rows that are not in it are removed.")
+@click.option(
+    "--whole", is_flag=True, help="Each sheet of FILE is the whole list: what is not in it is removed."
+)
 @click.option(
     "--set", "given", multiple=True, metavar="HEADING=TEXT", help="The cell of a column that FILE lacks."
 )
@@ -206,6 +207,7 @@ def import_(
 ) -> None:
     """Take a table (XLSX, CSV, JSONL) into the draft, all or nothing; a dry run unless --apply.
 
+    A workbook may also hold what citizens call things, conflicts and claims of completeness, each on a sheet of its own.
     Without FILE: publish the shipped rows, if they are new here. Exit status 1 if the table has faults.
     """
     editions = _editions()
@@ -213,8 +215,10 @@ def import_(
         edition = editions.get()
         click.echo(f"{edition.rows} requirements, edition {edition.label}")
         return
+    from proof_catalogue.content import changed
     from proof_catalogue.difference import difference
-    from proof_catalogue.tables import read_table
+    from proof_catalogue.table_lists import list_changes, put_lists, sheet_name
+    from proof_catalogue.tables import Fault, read_table
 
     draft = editions.draft()
     cells = dict(g.partition("=")[::2] for g in given)
@@ -225,20 +229,39 @@ def import_(
         for fault in table.faults:
             click.echo(str(fault))
         sys.exit(1)
-    found = difference({r.id: r for r in draft.rows}, table.rows, whole=whole, used=editions.used_ids())
-    click.echo(found.text(limit))
+    # A workbook without rows is no list of rows, and removes none.
+    found = difference(
+        {r.id: r for r in draft.rows},
+        table.rows,
+        whole=whole and bool(table.rows),
+        used=editions.used_ids(),
+    )
     if found.faults:
+        click.echo(found.text(limit))
         sys.exit(1)
+    rows, gone = [c.after for c in (*found.changed, *found.added)], [r.id for r in found.removed]
+    listed, wrong = put_lists(changed(draft, rows, set(gone)), table.lists, whole, gone)
+    for name, number, message in wrong:
+        click.echo(str(Fault(sheet_name(name), number, "", message)))
+    if wrong:
+        sys.exit(1)
+    more = list_changes(draft, listed, table.lists)
+    click.echo(found.text(limit, more))
+    changes = bool(rows or gone or more)
+    if not (changes or (apply and note)):
+        return
     if not apply:
         click.echo("（以上只是预览，什么都没有改；确认后加 --apply 写入草稿）")
         return
-    editions.change(
-        author,
-        rows=[c.after for c in (*found.changed, *found.added)],
-        remove=[r.id for r in found.removed],
-        origin=file.name,
-        progress=_progress,
-    )
+    if changes:
+        editions.change(
+            author,
+            rows=rows,
+            remove=gone,
+            lists=lambda content: put_lists(content, table.lists, whole, gone)[0],
+            origin=file.name,
+            progress=_progress,
+        )
     if note:
         _publish(editions, author, note)
     else:
@@ -250,12 +273,12 @@ def import_(
 @click.option("--draft", is_flag=True, help="The draft in place of an edition.")
 @_edition
 def export(file: Path, draft: bool, which: str | None) -> None:
-    """Write all rows to FILE; its ending says how: .jsonl, .csv or .xlsx."""
+    """Write all rows to FILE; its ending says how: .jsonl, .csv or .xlsx. Only .xlsx holds names, conflicts and claims of completeness."""
     from proof_catalogue.tables import write_table
 
     editions = _editions()
     content = editions.draft() if draft else editions.frozen(editions.get(which))
-    write_table(content.rows, file, _format(file))
+    write_table(content.rows, file, _format(file), content=content)
     click.echo(f"{len(content.rows)} rows")
 
 
@@ -424,12 +447,31 @@ def rollback(which: str, note: str, author: str) -> None:
     click.echo(_told(_editions().roll_back(which, author, note)))
 
 
+@edition_group.command("discard")
+@click.option("--yes", is_flag=True, help="Do it; without this it is only shown what would be lost.")
+def discard(yes: bool) -> None:
+    """Throw away what was changed in the draft since the last publication; exit status 1 if that is nothing."""
+    editions = _editions()
+    changes = editions.discard() if yes else editions.pending()
+    _told_changes(changes)
+    if changes:
+        click.echo("（已丢弃，草稿和正在使用的版次一样）" if yes else "（以上改动都还在；确认丢弃加 --yes）")
+    sys.exit(0 if changes else 1)
+
+
 @catalogue.command()
-@click.argument("requirement_id")
+@click.argument("subject")
+@click.option(
+    "--kind",
+    type=click.Choice(["row", "proof", "matter", "faq", "conflict", "complete", "region"]),
+    default="row",
+    show_default=True,
+    help="What SUBJECT is the id, name or code of; for conflict and complete it is ''.",
+)
 @_as_json
-def history(requirement_id: str, as_json: bool) -> None:
-    """Show every published change of one row, newest first; exit status 1 if there is none."""
-    found = _editions().history("row", requirement_id)
+def history(subject: str, kind: str, as_json: bool) -> None:
+    """Show every published change of one row or other thing, newest first; exit status 1 if there is none."""
+    found = _editions().history(kind, subject)
     if as_json:
         _print(found)
     for entry in [] if as_json else found:

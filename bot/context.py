@@ -106,15 +106,18 @@ def fill(
     intent: str,
     confidence: float,
     profile_region: str | None,
+    follows: bool = False,
 ) -> Filled:
     """Add to `links` what the conversation already knows, where the message is a follow-up.
 
     The region is the sentence's own, else the conversation's, else the profile's. A proof is carried along only where the
-    message says nothing unrecognised that may name another one.
+    message says nothing unrecognised that may name another one. `follows`: it goes on from a question in the same message.
     """
     held = context.region if context.region in catalogue.regions else None
     region = (links.region.code if links.region else None) or held or profile_region
-    if not leans_on(context, links, intent, confidence):
+    own_matter = any(not m.term.generic for m in links.matters)
+    leans = context.topic and not (links.proofs and own_matter) if follows else False
+    if not leans and not leans_on(context, links, intent, confidence):
         return Filled(links, region)
     right, wrong = corrected(links.text)
     if right != links.text:
@@ -128,7 +131,7 @@ def fill(
     old_proof = catalogue.term.get(("proof", context.proof or ""))
     old_matter = catalogue.term.get(("matter", context.matter or ""))
     own_matter = any(not m.term.generic for m in links.matters)
-    worded = worded_as_follow_up(links) or bool(wrong) or intent in ("inform", "deny")
+    worded = follows or worded_as_follow_up(links) or bool(wrong) or intent in ("inform", "deny")
     if not links.proofs and not own_matter and worded:
         proofs, matters = catalogue.linker.fragments(links, old_proof, old_matter)
         links = replace(links, proofs=proofs, matters=(*links.matters, *matters))

@@ -9,10 +9,12 @@ from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
-from rasa.shared.nlu.constants import ENTITIES, TEXT
+from rasa.shared.nlu.constants import ENTITIES, INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
 from proof_catalogue.store import Catalogue, open_default
+
+from .question_splitter import PART
 
 UNDERSTOOD = "catalogue"  # the key under which the parse result carries what was found
 
@@ -48,9 +50,14 @@ class CatalogueLinker(GraphComponent):
 
     def process(self, messages: list[Message]) -> list[Message]:
         """Link each message; one that names nothing keeps its entities as they were."""
+        whole: Message | None = None
         for message in messages:
             self._link(message)
-        return messages
+            if not message.get(PART):
+                whole = message
+            elif whole is not None:
+                whole.get(UNDERSTOOD).setdefault("parts", []).append(_part(message))
+        return [m for m in messages if not m.get(PART)]
 
     def _link(self, message: Message) -> None:
         text = message.get(TEXT) or ""
@@ -64,6 +71,10 @@ class CatalogueLinker(GraphComponent):
             entities.append(_entity("region", region.code, start, end, len(text)))
         message.set(ENTITIES, entities, add_to_output=True)
         message.set(UNDERSTOOD, {"links": links.json()}, add_to_output=True)
+
+
+def _part(message: Message) -> dict[str, Any]:
+    return {"text": message.get(TEXT), "intent": message.get(INTENT), **message.get(UNDERSTOOD)}
 
 
 def _entity(kind: str, value: str, start: int, end: int, length: int) -> dict[str, Any]:

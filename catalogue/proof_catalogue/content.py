@@ -5,21 +5,20 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from sqlite_utils import Database
 
 from .errors import CatalogueError
 from .faqs import Faq, read_faqs
 from .regions import Former, Region, Regions
 from .requirement import Requirement, read_requirements
-from .schema import ROW_TABLES
 from .text import canonical
-from .vocabulary import Term, read_terms
+from .vocabulary import Cue, Term, read_terms, written_cue
 
 T = TypeVar("T")
 SHIPPED = "随产品"  # the origin of aliases that the data folder brings
@@ -160,7 +159,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, Term):
         return {
             "aliases": list(value.aliases),
-            "cues": [_pattern(c) for c in value.cues],
+            "cues": [written_cue(c) for c in value.cues],
             "rows": list(value.requirements),
             "generic": value.generic,
         }
@@ -205,10 +204,18 @@ def compare(before: Mapping[tuple[str, str], Any], after: Mapping[tuple[str, str
 
 # --- the tables -----------------------------------------------------------------------------------------------------
 
+# One table a kind of row: a held document is no proof, and a general rule is no requirement at all.
+ROW_TABLES = {"proof": "requirement", "document_held": "held_document", "general_rule": "general_rule"}
+# In the order in which they can be filled.
+CONTENT_TABLES = [
+    "region", "former_region", "authority", *ROW_TABLES.values(), "row_alias", "row_path", "row_condition", "row_asked", "legal_basis", "see_also", "source",
+    "conflict", "completeness", "term", "term_alias", "term_cue", "term_row", "faq",
+]  # fmt: skip
 _CHILDREN = (
     ("row_alias", "alias", "aliases"),
     ("row_path", "path", "paths"),
     ("row_condition", "condition", "conditions"),
+    ("row_asked", "wording", "asked_as"),
     ("see_also", "other", "see_also"),
 )
 _PLAIN = [
@@ -218,11 +225,7 @@ _PLAIN = [
 _BATCH = 2000
 
 
-def _pattern(cue: tuple[tuple[str, ...], ...]) -> str:
-    return "+".join("/".join(part) for part in cue)
-
-
-def _cue(pattern: str) -> tuple[tuple[str, ...], ...]:
+def _cue(pattern: str) -> Cue:
     return tuple(tuple(part.split("/")) for part in pattern.split("+"))
 
 
@@ -232,15 +235,15 @@ def _batches(items: Iterable[T]) -> Iterator[list[T]]:
         yield batch
 
 
-def put_rows(database: Database, rows: Iterable[Requirement]) -> None:
+def put_rows(connection: sqlite3.Connection, rows: Iterable[Requirement]) -> None:
     """Write rows with all that belongs to them; rows of the same ids are replaced. The caller holds the transaction."""
-    execute = database.conn.executemany
-    ids = {name: number for number, name in database.conn.execute("select id, name from authority")}
+    execute = connection.executemany
+    ids = {name: number for number, name in connection.execute("select id, name from authority")}
     for batch in _batches(rows):
-        drop_rows(database, [r.id for r in batch])
+        drop_rows(connection, [r.id for r in batch])
         names = {n for r in batch for n in (r.demanding_authority, r.issuing_authority) if n} - ids.keys()
         for name in sorted(names):
-            ids[name] = database.conn.execute("insert into authority(name) values (?)", (name,)).lastrowid
+            ids[name] = connection.execute("insert into authority(name) values (?)", (name,)).lastrowid
         for kind, table in ROW_TABLES.items():
             columns = [*_PLAIN, "inferred", "demanding_authority", "issuing_authority"]
             marks = ", ".join("?" for _ in columns)
@@ -281,9 +284,9 @@ def put_rows(database: Database, rows: Iterable[Requirement]) -> None:
         )
 
 
-def drop_rows(database: Database, ids: list[str]) -> None:
+def drop_rows(connection: sqlite3.Connection, ids: list[str]) -> None:
     """Remove rows and all that belongs to them; terms keep their links. The caller holds the transaction."""
-    execute = database.conn.executemany
+    execute = connection.executemany
     keys = [(i,) for i in ids]
     for table in ROW_TABLES.values():
         execute(f"delete from {table} where id = ?", keys)
@@ -292,18 +295,18 @@ def drop_rows(database: Database, ids: list[str]) -> None:
     execute("delete from source where owner = ?", keys)
 
 
-def put_terms(database: Database, terms: Iterable[Term], origin: str) -> None:
+def put_terms(connection: sqlite3.Connection, terms: Iterable[Term], origin: str) -> None:
     """Write terms; an alias that a term has already keeps its origin, a new one gets `origin`."""
-    execute = database.conn.executemany
+    execute = connection.executemany
     for batch in _batches(terms):
         keys = [(t.kind, t.name) for t in batch]
         known: dict[tuple[str, str, str], str] = {}
         for key in keys:
-            for alias, held in database.conn.execute(
+            for alias, held in connection.execute(
                 "select alias, origin from term_alias where kind = ? and name = ?", key
             ):
                 known[key[0], key[1], alias] = held
-        drop_terms(database, keys)
+        drop_terms(connection, keys)
         execute("insert into term values (?, ?, ?)", [(t.kind, t.name, t.generic) for t in batch])
         execute(
             "insert into term_alias values (?, ?, ?, ?, ?)",
@@ -315,7 +318,7 @@ def put_terms(database: Database, terms: Iterable[Term], origin: str) -> None:
         )
         execute(
             "insert into term_cue values (?, ?, ?, ?)",
-            [(t.kind, t.name, n, _pattern(c)) for t in batch for n, c in enumerate(t.cues)],
+            [(t.kind, t.name, n, written_cue(c)) for t in batch for n, c in enumerate(t.cues)],
         )
         execute(
             "insert into term_row values (?, ?, ?, ?)",
@@ -323,13 +326,13 @@ def put_terms(database: Database, terms: Iterable[Term], origin: str) -> None:
         )
 
 
-def drop_terms(database: Database, keys: list[tuple[str, str]]) -> None:
+def drop_terms(connection: sqlite3.Connection, keys: list[tuple[str, str]]) -> None:
     """Remove terms given by (kind, name). The caller holds the transaction."""
     for table in ("term", "term_alias", "term_cue", "term_row"):
-        database.conn.executemany(f"delete from {table} where kind = ? and name = ?", keys)
+        connection.executemany(f"delete from {table} where kind = ? and name = ?", keys)
 
 
-def put_faqs(database: Database, faqs: Iterable[Faq]) -> None:
+def put_faqs(connection: sqlite3.Connection, faqs: Iterable[Faq]) -> None:
     """Write versions of FAQs; the same version is replaced. The caller holds the transaction."""
     for faq in faqs:
         record = asdict(faq)
@@ -337,20 +340,18 @@ def put_faqs(database: Database, faqs: Iterable[Faq]) -> None:
         record["sources"] = json.dumps(faq.sources, ensure_ascii=False)
         columns = ", ".join(record)
         marks = ", ".join("?" for _ in record)
-        database.conn.execute(
-            f"insert or replace into faq ({columns}) values ({marks})", list(record.values())
-        )
+        connection.execute(f"insert or replace into faq ({columns}) values ({marks})", list(record.values()))
 
 
-def put_regions(database: Database, regions: Regions) -> None:
+def put_regions(connection: sqlite3.Connection, regions: Regions) -> None:
     """Write the region tree in place of what is there. The caller holds the transaction."""
-    execute = database.conn.executemany
+    execute = connection.executemany
     rows = sorted((regions.get(c) for c in regions.codes()), key=lambda r: (r.parent is not None, r.code))
     execute(
         "insert into region values (?, ?, ?) on conflict(code) do update set name = excluded.name, parent = excluded.parent",
         [(r.code, r.name, r.parent) for r in rows],
     )
-    database.conn.execute("delete from former_region")
+    connection.execute("delete from former_region")
     execute(
         "insert into former_region values (?, ?, ?, ?, ?, ?, ?)",
         [
@@ -360,32 +361,34 @@ def put_regions(database: Database, regions: Regions) -> None:
     )
 
 
-def put_rest(database: Database, conflicts: list[dict[str, Any]], complete: list[dict[str, str]]) -> None:
+def put_rest(
+    connection: sqlite3.Connection, conflicts: list[dict[str, Any]], complete: list[dict[str, str]]
+) -> None:
     """Write conflicts and claims of completeness in place of what is there. The caller holds the transaction."""
-    database.conn.execute("delete from conflict")
-    database.conn.executemany(
+    connection.execute("delete from conflict")
+    connection.executemany(
         "insert into conflict values (?, ?)", [(r, c["prevails"]) for c in conflicts for r in c["rows"]]
     )
-    database.conn.execute("delete from completeness")
-    database.conn.executemany(
+    connection.execute("delete from completeness")
+    connection.executemany(
         "insert into completeness values (?, ?, ?)",
         [(c["region_code"], c["sector"], c["basis"]) for c in complete],
     )
 
 
-def read_rows(database: Database, ids: Iterable[str] | None = None) -> dict[str, Requirement]:
+def read_rows(connection: sqlite3.Connection, ids: Iterable[str] | None = None) -> dict[str, Requirement]:
     """Return rows by id, all of them or those of `ids` that are there."""
     some = None if ids is None else list(ids)
     if some is not None and len(some) > 500:
         found: dict[str, Requirement] = {}
         for start in range(0, len(some), 500):
-            found.update(read_rows(database, some[start : start + 500]))
+            found.update(read_rows(connection, some[start : start + 500]))
         return found
     marks = "" if some is None else f" in ({', '.join('?' for _ in some)})"
     arguments = some or []
 
     def select(sql: str, column: str) -> Iterator[tuple[Any, ...]]:
-        return database.conn.execute(sql.format(f" where {column}{marks}" if marks else ""), arguments)
+        return connection.execute(sql.format(f" where {column}{marks}" if marks else ""), arguments)
 
     lists: dict[str, dict[str, list[str]]] = {}
     for table, column, name in (*_CHILDREN, ("legal_basis", "basis", "legal_basis")):
@@ -401,7 +404,7 @@ def read_rows(database: Database, ids: Iterable[str] | None = None) -> dict[str,
             "select owner, title, url, date, kind, checked_at from source{} order by owner", "owner"
         )
     }
-    authorities = dict(database.conn.execute("select id, name from authority"))
+    authorities = dict(connection.execute("select id, name from authority"))
     rows: dict[str, Requirement] = {}
     columns = ", ".join(_PLAIN)
     for kind, table in ROW_TABLES.items():
@@ -427,12 +430,12 @@ def read_rows(database: Database, ids: Iterable[str] | None = None) -> dict[str,
     return dict(sorted(rows.items()))
 
 
-def read_tables_terms(database: Database) -> list[Term]:
+def read_tables_terms(connection: sqlite3.Connection) -> list[Term]:
     """Return all terms."""
 
     def gather(sql: str) -> dict[tuple[str, str], list[str]]:
         held: dict[tuple[str, str], list[str]] = {}
-        for kind, name, value in database.conn.execute(sql):
+        for kind, name, value in connection.execute(sql):
             held.setdefault((kind, name), []).append(value)
         return held
 
@@ -441,7 +444,7 @@ def read_tables_terms(database: Database) -> list[Term]:
     # Joined by SQLite: there are as many links as rows, twice.
     rows = {
         (kind, name): joined.split()
-        for kind, name, joined in database.conn.execute(
+        for kind, name, joined in connection.execute(
             "select kind, name, group_concat(row_id, ' ') from "
             "(select kind, name, row_id from term_row order by kind, name, rank) group by kind, name"
         )
@@ -455,11 +458,11 @@ def read_tables_terms(database: Database) -> list[Term]:
             requirements=tuple(rows.get((kind, name), ())),
             generic=bool(generic),
         )
-        for kind, name, generic in database.conn.execute("select kind, name, generic from term")
+        for kind, name, generic in connection.execute("select kind, name, generic from term")
     ]
 
 
-def read_tables_faqs(database: Database) -> list[Faq]:
+def read_tables_faqs(connection: sqlite3.Connection) -> list[Faq]:
     """Return every version of every FAQ, oldest first."""
     columns = list(Faq.__dataclass_fields__)
     return [
@@ -471,34 +474,34 @@ def read_tables_faqs(database: Database) -> list[Faq]:
                 "unverified": bool(record[columns.index("unverified")]),
             }
         )
-        for record in database.conn.execute(f"select {', '.join(columns)} from faq order by id, version")
+        for record in connection.execute(f"select {', '.join(columns)} from faq order by id, version")
     ]
 
 
-def read_tables(database: Database) -> Content:
+def read_tables(connection: sqlite3.Connection) -> Content:
     """Return the content that the tables hold, of FAQs the published versions."""
     conflicts: dict[str, list[str]] = {}
-    for row_id, prevails in database.conn.execute("select row_id, prevails from conflict order by row_id"):
+    for row_id, prevails in connection.execute("select row_id, prevails from conflict order by row_id"):
         conflicts.setdefault(prevails, []).append(row_id)
     return Content(
-        rows=list(read_rows(database).values()),
-        regions=read_tables_regions(database),
-        terms=read_tables_terms(database),
-        faqs=[f for f in read_tables_faqs(database) if f.state == "published"],
+        rows=list(read_rows(connection).values()),
+        regions=read_tables_regions(connection),
+        terms=read_tables_terms(connection),
+        faqs=[f for f in read_tables_faqs(connection) if f.state == "published"],
         conflicts=[{"rows": rows, "prevails": prevails} for prevails, rows in conflicts.items()],
         complete=[
             {"region_code": r, "sector": s, "basis": b}
-            for r, s, b in database.conn.execute("select region_code, sector, basis from completeness")
+            for r, s, b in connection.execute("select region_code, sector, basis from completeness")
         ],
     )
 
 
-def read_tables_regions(database: Database) -> Regions:
+def read_tables_regions(connection: sqlite3.Connection) -> Regions:
     """Return the region tree."""
     former = "select old_code, old_name, code, since, source, note from former_region order by rank"
     return Regions(
-        [Region(*r) for r in database.conn.execute("select code, name, parent from region")],
-        former=[Former(*f) for f in database.conn.execute(former)],
+        [Region(*r) for r in connection.execute("select code, name, parent from region")],
+        former=[Former(*f) for f in connection.execute(former)],
     )
 
 
@@ -539,3 +542,33 @@ def with_rows(content: Content, rows: list[Requirement]) -> Content:
         term = terms.get(key) or Term(*key, aliases=(), cues=(), requirements=())
         terms[key] = replace(term, requirements=(*term.requirements, *ids))
     return replace(content, rows=list(held.values()), terms=list(terms.values()))
+
+
+def changed(content: Content, rows: list[Requirement], gone: set[str]) -> Content:
+    """Return the content with `rows` put in as `with_rows` does, and without the rows of `gone`."""
+    return _without(with_rows(content, rows), gone)
+
+
+def _without(content: Content, gone: set[str]) -> Content:
+    """Return the content without the rows of `gone`, and without what refers to them."""
+    if not gone:
+        return content
+    return replace(
+        content,
+        rows=[
+            replace(r, see_also=tuple(i for i in r.see_also if i not in gone))
+            if gone & set(r.see_also)
+            else r
+            for r in content.rows
+            if r.id not in gone
+        ],
+        terms=[
+            replace(t, requirements=tuple(i for i in t.requirements if i not in gone))
+            if gone & set(t.requirements)
+            else t
+            for t in content.terms
+        ],
+        conflicts=[
+            c for c in content.conflicts if c["prevails"] not in gone and len(set(c["rows"]) - gone) > 1
+        ],
+    )

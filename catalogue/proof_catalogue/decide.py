@@ -158,11 +158,11 @@ class Case:
 
     def rows(self, ids: Iterable[str]) -> list[Requirement]:
         """Return the rows of `ids` that can be answers at all, general rules left out."""
-        return [
-            self.catalogue.rows[i]
-            for i in dict.fromkeys(ids)
-            if self._there(i) and self._then(i) and self.heads[i].kind != "general_rule"
-        ]
+        return self.catalogue.rows.all(i for i in dict.fromkeys(ids) if self.counts(i))
+
+    def counts(self, row_id: str) -> bool:
+        """Return whether the row can be an answer at all; no general rule is one."""
+        return self._there(row_id) and self._then(row_id) and self.heads[row_id].kind != "general_rule"
 
     @property
     def plain(self) -> bool:

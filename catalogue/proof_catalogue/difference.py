@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -56,8 +56,11 @@ class Difference:
         rows.update((c.after.id, c.after) for c in (*self.changed, *self.added))
         return rows
 
-    def text(self, limit: int = 200) -> str:
-        """Return the report in Chinese: faults, then counts, then at most `limit` rows, changed ones field by field."""
+    def text(self, limit: int = 200, more: Sequence[str] = ()) -> str:
+        """Return the report in Chinese: faults, then counts, then at most `limit` rows, changed ones field by field.
+
+        `more` are lines on what else the file changes; they follow within the same limit.
+        """
         lines: list[str] = []
         if self.faults:
             lines += [say("difference.faults", count=len(self.faults)), *map(str, self.faults[:limit])]
@@ -67,7 +70,7 @@ class Difference:
         counts = (len(self.added), len(self.changed), len(self.removed))
         names = dict(zip(("added", "changed", "removed"), counts, strict=True))
         lines.append(say("difference.counts", **names, unchanged=self.unchanged))
-        if not any(counts):
+        if not any(counts) and not more:
             lines.append(say("difference.none"))
         for name, changes in (("changed", self.changed), ("added", self.added)):
             for change in changes[: max(limit, 0)]:
@@ -86,9 +89,10 @@ class Difference:
         for row in self.removed[: max(limit, 0)]:
             limit -= 1
             lines.append(say("difference.removed", id=row.id, what=_what(row)))
+        lines += more[: max(limit, 0)]
         listed = sum(line[0] in "＋～－" for line in lines)
-        if sum(counts) > listed:
-            lines.append(say("difference.rest", count=sum(counts) - listed))
+        if sum(counts) + len(more) > listed:
+            lines.append(say("difference.rest", count=sum(counts) + len(more) - listed))
         return "\n".join(lines)
 
 

@@ -15,23 +15,22 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
-
-from filelock import FileLock, Timeout
-from sqlite_utils import Database
+from typing import TYPE_CHECKING, Any
 
 from . import content as tables
 from .content import Change, Content, compare, content_hash, folder_hash, read_folder, read_label, subjects
 from .errors import CatalogueError
 from .faqs import Faq
-from .meaning import MeaningIndex
 from .requirement import Requirement
-from .schema import CONTENT, CONTENT_TABLES, REGISTRY, derived
 from .text import index_terms
 from .vocabulary import Term
 
+if TYPE_CHECKING:
+    from .meaning import MeaningIndex
+
 Progress = Callable[[str, int, int], None]  # what is being done, how much of it, of how much
-LAYOUT = "4"  # of what `derived` makes; another one makes readers' files anew, never the content
+SCHEMA = 4  # how many migrations schema.py has; a draft that has them all says so
+LAYOUT = "5"  # of what `derived` makes; another one makes readers' files anew, never the content
 ENCODE_AT_ONCE = (
     6000  # wordings that a publication encodes itself, a few minutes' work; more wait for `encode`
 )
@@ -69,42 +68,54 @@ class Editions:
         self.path = self.folder / "draft.db"
         try:
             (self.folder / "editions").mkdir(parents=True, exist_ok=True)
-            with self._writing() as database:
-                behind = CONTENT.pending(database)
-                CONTENT.apply(database)
-                REGISTRY.apply(database)
-                for edition in self.all() if behind else ():
-                    _migrate(self.file(edition))
+            if not self._has_all_tables():
+                self._migrate()
         except sqlite3.DatabaseError as error:
             raise CatalogueError(
                 f"the catalogue at {self.path} is broken ({error}); put a backup in its place"
             ) from None
 
+    def _has_all_tables(self) -> bool:
+        if not self.path.exists():
+            return False
+        with self._reading() as connection:
+            return connection.execute("pragma user_version").fetchone()[0] == SCHEMA
+
+    def _migrate(self) -> None:
+        from .schema import migrate
+
+        with self._writing() as connection:
+            behind = migrate(connection)
+            for edition in self.all() if behind else ():
+                with contextlib.closing(sqlite3.connect(self.file(edition), isolation_level=None)) as frozen:
+                    migrate(frozen, registry=False)
+            connection.execute(f"pragma user_version = {SCHEMA}")
+
     # --- reading ----------------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _reading(self) -> Iterator[Database]:
+    def _reading(self) -> Iterator[sqlite3.Connection]:
         # Not opened read-only: after a writer was killed, the first reader has to roll its journal back.
         connection = sqlite3.connect(f"file:{self.path}?mode=rw", uri=True, timeout=10)
         try:
             connection.execute("pragma query_only = on")
-            yield Database(connection)
+            yield connection
         finally:
             connection.close()
 
     def all(self) -> list[Edition]:
         """Return all editions, newest first."""
-        with self._reading() as database:
-            force = _in_force(database)
+        with self._reading() as connection:
+            force = _in_force(connection)
             return [
                 Edition(**{**r, "difference": json.loads(r["difference"]), "in_force": r["number"] == force})
-                for r in database.query("select * from edition order by number desc")
+                for r in _dicts(connection, "select * from edition order by number desc")
             ]
 
     def mark(self) -> str:
         """Return a text that changes whenever another edition, or more of this one's meaning index, is in force; cheap."""
-        with self._reading() as database:
-            row = database.conn.execute("select value from setting where name = 'generation'").fetchone()
+        with self._reading() as connection:
+            row = connection.execute("select value from setting where name = 'generation'").fetchone()
         if row is None:
             raise CatalogueError("nothing is published yet; run 'mianzheng catalogue import'")
         return row[0]
@@ -132,13 +143,13 @@ class Editions:
 
     def draft(self) -> Content:
         """Return what the draft says."""
-        with self._reading() as database:
-            return tables.read_tables(database)
+        with self._reading() as connection:
+            return tables.read_tables(connection)
 
     def faq_versions(self) -> list[Faq]:
         """Return every version of every FAQ in the draft."""
-        with self._reading() as database:
-            return tables.read_tables_faqs(database)
+        with self._reading() as connection:
+            return tables.read_tables_faqs(connection)
 
     def pending(self) -> list[Change]:
         """Return what a publication would change."""
@@ -150,7 +161,7 @@ class Editions:
         """Return what `edition` says."""
         connection = sqlite3.connect(f"file:{self.file(edition)}?mode=ro", uri=True)
         try:
-            return tables.read_tables(Database(connection))
+            return tables.read_tables(connection)
         except sqlite3.DatabaseError as error:
             raise CatalogueError(f"edition {edition.label} cannot be read ({error})") from None
         finally:
@@ -162,30 +173,32 @@ class Editions:
             "select e.number, e.label as edition, e.published_at, e.author, e.note, c.what, c.detail "
             "from change c join edition e on e.number = c.edition where c.kind = ? and c.subject = ? order by c.id desc"
         )
-        with self._reading() as database:
+        with self._reading() as connection:
             return [
                 {**{k: v for k, v in r.items() if k != "detail"}, "fields": json.loads(r["detail"])}
-                for r in database.query(sql, [kind, subject])
+                for r in _dicts(connection, sql, kind, subject)
             ]
 
     def used_ids(self) -> set[str]:
         """Return the ids of all rows that there ever were; none of them is given to another."""
-        with self._reading() as database:
+        with self._reading() as connection:
             return {
-                i for (i,) in database.conn.execute("select distinct subject from change where kind = 'row'")
+                i for (i,) in connection.execute("select distinct subject from change where kind = 'row'")
             }
 
     # --- changing the draft -----------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[Database]:
+    def _writing(self) -> Iterator[sqlite3.Connection]:
         """Hold the writers' lock and one connection; the caller opens the transactions."""
+        from filelock import FileLock, Timeout
+
         try:
             with FileLock(self.folder / "writers.lock", timeout=LOCK_SECONDS):
                 # Autocommit, so that transactions begin and end where the code says.
                 connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
                 try:
-                    yield Database(connection)
+                    yield connection
                 finally:
                     connection.close()
         except Timeout:
@@ -200,18 +213,21 @@ class Editions:
         rows: Iterable[Requirement] = (),
         remove: Iterable[str] = (),
         faqs: Iterable[Faq] = (),
+        lists: Callable[[Content], Content] | None = None,
         origin: str = "",
         progress: Progress | None = None,
     ) -> list[Change]:
         """Put `rows` and `faqs` into the draft and take the rows of `remove` out, all or nothing; return what changed.
 
-        New rows join the proofs and matters of their names, or make new ones with `origin` as their aliases' origin.
+        New rows join the proofs and matters of their names, or make new ones with `origin` as their aliases' origin. `lists`
+        is given the content with its new rows and returns it with other names, conflicts and claims of completeness.
         Raises CatalogueError if a reference would dangle.
         """
         wanted, gone, said = list(rows), set(remove), list(faqs)
-        with self._writing() as database, _transaction(database):
-            before = tables.read_tables(database)
-            after = _without(tables.with_rows(before, wanted), gone)
+        with self._writing() as connection, _transaction(connection):
+            before = tables.read_tables(connection)
+            after = tables.changed(before, wanted, gone)
+            after = lists(after) if lists else after
             published = {f.id: f for f in before.faqs}
             for faq in said:
                 if faq.state == "published":
@@ -220,13 +236,25 @@ class Editions:
                     published.pop(faq.id, None)
             after = replace(after, faqs=list(published.values()))
             tables.check_references(after)
-            return _write(database, before, after, author, origin, progress, faqs=said)
+            return _write(connection, before, after, author, origin, progress, faqs=said)
 
     def replace(self, content: Content, author: str, origin: str = tables.SHIPPED) -> list[Change]:
         """Make the draft say what `content` says, all or nothing; return what changed."""
         tables.check_references(content)
-        with self._writing() as database, _transaction(database):
-            return _write(database, tables.read_tables(database), content, author, origin)
+        with self._writing() as connection, _transaction(connection):
+            return _write(connection, tables.read_tables(connection), content, author, origin)
+
+    def discard(self) -> list[Change]:
+        """Make the draft say what the edition in force says, and forget what was changed in it since; return what was thrown away.
+
+        FAQs that were only drafted stay.
+        """
+        with self._writing() as connection, _transaction(connection):
+            held, force = tables.read_tables(connection), self.frozen(self.get())
+            changes = compare(subjects(force), subjects(held))
+            _write(connection, held, force, "", "")
+            connection.execute("delete from change where edition is null")
+        return changes
 
     # --- publishing -------------------------------------------------------------------------------------------------
 
@@ -243,8 +271,8 @@ class Editions:
 
         Raises CatalogueError where nothing has changed, or the draft refers to what is not there.
         """
-        with self._writing() as database:
-            draft = tables.read_tables(database)
+        with self._writing() as connection:
+            draft = tables.read_tables(connection)
             tables.check_references(draft)
             made = content_hash(draft)
             held = self.all()
@@ -264,17 +292,17 @@ class Editions:
                 "published_at": _stamp(when),
                 "hash": made,
             }
-            self._freeze(database, draft, self.folder / "editions" / file, meta, progress)
+            self._freeze(connection, draft, self.folder / "editions" / file, meta, progress)
             before = subjects(self.frozen(self.get())) if held else {}
             difference = _counted(compare(before, subjects(draft)))
-            with _transaction(database):
+            with _transaction(connection):
                 record = (
                     number, label, made, author, note, _stamp(when), len(draft.rows), file, origin,
                     json.dumps(difference),
                 )  # fmt: skip
-                database.conn.execute("insert into edition values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", record)
-                database.conn.execute("update change set edition = ? where edition is null", (number,))
-                _put_in_force(database, number)
+                connection.execute("insert into edition values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", record)
+                connection.execute("update change set edition = ? where edition is null", (number,))
+                _put_in_force(connection, number)
             return self.get(number)
 
     def roll_back(self, which: str | int, author: str, note: str = "") -> Edition:
@@ -296,8 +324,8 @@ class Editions:
         A catalogue that a city has changed is left alone: the shipped rows can be imported by hand.
         """
         mark = folder_hash(data)
-        with self._reading() as database:
-            seen = dict(database.conn.execute("select name, value from setting"))
+        with self._reading() as connection:
+            seen = dict(connection.execute("select name, value from setting"))
         editions = self.all()
         untouched = bool(editions) and self.get().origin == tables.SHIPPED
         if not editions or (seen.get("shipped") != mark and untouched and not self.pending()):
@@ -317,25 +345,33 @@ class Editions:
                     progress,
                     at,
                 )
-            with self._writing() as database, _transaction(database):
-                database.conn.execute("insert or replace into setting values ('shipped', ?)", (mark,))
+            with self._writing() as connection, _transaction(connection):
+                connection.execute("insert or replace into setting values ('shipped', ?)", (mark,))
         edition = self.get()
-        if self._layout(edition) != LAYOUT or not self.file(edition).with_suffix(".npz").exists():
-            self._refresh(edition, progress)
+        self.readable(edition, progress)
         return edition
+
+    def readable(self, edition: Edition, progress: Progress | None = None) -> Path:
+        """Return the frozen file of `edition`, made anew first where another layout of this program wrote it."""
+        path = self.file(edition)
+        if self._layout(edition) != LAYOUT or not path.with_suffix(".npz").exists():
+            self._refresh(edition, progress)
+        return path
 
     def encode(self, progress: Progress | None = None) -> int:
         """Encode the wordings that the edition in force still wants, at about 30 ms each and core; return how many they were."""
+        from .meaning import MeaningIndex
+
         edition = self.get()
         before = MeaningIndex.load(self.file(edition).with_suffix(".npz"))
         content = self.frozen(edition)
         index, _ = MeaningIndex.build(
             wordings(content.rows, content.faqs), before, progress=_of(progress, "编码")
         )
-        with self._writing() as database:
+        with self._writing() as connection:
             _replace_index(index, self.file(edition).with_suffix(".npz"))
-            with _transaction(database):
-                _put_in_force(database, edition.number)
+            with _transaction(connection):
+                _put_in_force(connection, edition.number)
         return len(index.vectors()) - len(before.vectors())
 
     def _layout(self, edition: Edition) -> str:
@@ -350,33 +386,40 @@ class Editions:
 
     def _refresh(self, edition: Edition, progress: Progress | None) -> None:
         """Make the frozen file of `edition` anew for this program's layout; its content stays."""
-        with self._writing() as database:
+        with self._writing() as connection:
             content = self.frozen(edition)
             source = sqlite3.connect(f"file:{self.file(edition)}?mode=ro", uri=True)
             try:
                 meta = dict(source.execute("select key, value from meta"))
-                self._freeze(Database(source), content, self.file(edition), meta, progress)
+                self._freeze(source, content, self.file(edition), meta, progress)
             finally:
                 source.close()
-            with _transaction(database):
-                _put_in_force(database, edition.number)
+            with _transaction(connection):
+                if edition.number == _in_force(connection):
+                    _put_in_force(connection, edition.number)
 
     def _freeze(
-        self, source: Database, content: Content, path: Path, meta: dict[str, str], progress: Progress | None
+        self,
+        source: sqlite3.Connection,
+        content: Content,
+        path: Path,
+        meta: dict[str, str],
+        progress: Progress | None,
     ) -> None:
+        from .meaning import MeaningIndex
+        from .schema import create
+
         fresh = path.with_name(f".{path.stem}.{os.getpid()}.new")
         fresh.unlink(missing_ok=True)
         connection = sqlite3.connect(fresh, isolation_level=None)
         try:
             connection.execute("pragma synchronous = off")  # it is synced as a whole below
-            target = Database(connection)
-            CONTENT.apply(target)
-            derived(target)
-            with _transaction(target):
-                _copy(source, target)
-                target.conn.execute("delete from faq where state <> 'published'")
-                _fill_derived(target, content, meta, _of(progress, "建立检索"))
-            target.conn.execute("pragma optimize")
+            create(connection)
+            with _transaction(connection):
+                _copy(source, connection)
+                connection.execute("delete from faq where state <> 'published'")
+                _fill_derived(connection, content, meta, _of(progress, "建立检索"))
+            connection.execute("pragma optimize")
             connection.close()
             vectors = path.with_suffix(".npz")
             index, left = MeaningIndex.build(
@@ -396,6 +439,8 @@ class Editions:
             fresh.unlink(missing_ok=True)
 
     def _known_vectors(self) -> MeaningIndex | None:
+        from .meaning import MeaningIndex
+
         for edition in self.all():
             path = self.file(edition).with_suffix(".npz")
             with contextlib.suppress(OSError, ValueError, KeyError):
@@ -418,55 +463,36 @@ def wordings(rows: Iterable[Requirement], faqs: Iterable[Faq]) -> list[tuple[str
 
 
 @contextlib.contextmanager
-def _transaction(database: Database) -> Iterator[None]:
-    database.conn.execute("begin immediate")
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("begin immediate")
     try:
         yield
     except BaseException:
-        database.conn.execute("rollback")
+        connection.execute("rollback")
         raise
-    database.conn.execute("commit")
+    connection.execute("commit")
 
 
-def _in_force(database: Database) -> int | None:
-    row = database.conn.execute("select number from in_force").fetchone()
+def _dicts(connection: sqlite3.Connection, sql: str, *values: str) -> list[dict[str, Any]]:
+    cursor = connection.execute(sql, values)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, record, strict=True)) for record in cursor]
+
+
+def _in_force(connection: sqlite3.Connection) -> int | None:
+    row = connection.execute("select number from in_force").fetchone()
     return row[0] if row else None
 
 
-def _put_in_force(database: Database, number: int) -> None:
-    database.conn.execute("insert or replace into in_force values (1, ?)", (number,))
-    database.conn.execute(
+def _put_in_force(connection: sqlite3.Connection, number: int) -> None:
+    connection.execute("insert or replace into in_force values (1, ?)", (number,))
+    connection.execute(
         "insert into setting values ('generation', '1') on conflict(name) do update set value = value + 1"
     )
 
 
-def _without(content: Content, gone: set[str]) -> Content:
-    """Return the content without the rows of `gone`, and without what refers to them."""
-    if not gone:
-        return content
-    return replace(
-        content,
-        rows=[
-            replace(r, see_also=tuple(i for i in r.see_also if i not in gone))
-            if gone & set(r.see_also)
-            else r
-            for r in content.rows
-            if r.id not in gone
-        ],
-        terms=[
-            replace(t, requirements=tuple(i for i in t.requirements if i not in gone))
-            if gone & set(t.requirements)
-            else t
-            for t in content.terms
-        ],
-        conflicts=[
-            c for c in content.conflicts if c["prevails"] not in gone and len(set(c["rows"]) - gone) > 1
-        ],
-    )
-
-
 def _write(
-    database: Database,
+    connection: sqlite3.Connection,
     before: Content,
     after: Content,
     author: str,
@@ -481,37 +507,37 @@ def _write(
     for change in changes:
         touched.setdefault(change.kind, set()).add(change.subject)
     if touched.keys() & {"region", "former"}:
-        tables.put_regions(database, after.regions)
+        tables.put_regions(connection, after.regions)
     rows = {r.id: r for r in after.rows}
     changed = touched.get("row", set())
-    tables.drop_rows(database, sorted(changed - rows.keys()))
+    tables.drop_rows(connection, sorted(changed - rows.keys()))
     wanted = [rows[i] for i in sorted(changed & rows.keys())]
     for start in range(0, len(wanted), 2000):
-        tables.put_rows(database, wanted[start : start + 2000])
+        tables.put_rows(connection, wanted[start : start + 2000])
         if progress:
             progress("写入", min(start + 2000, len(wanted)), len(wanted))
     for kind in ("proof", "matter"):
         terms = {t.name: t for t in after.terms if t.kind == kind}
         names = touched.get(kind, set())
-        tables.drop_terms(database, [(kind, n) for n in sorted(names - terms.keys())])
-        tables.put_terms(database, [terms[n] for n in sorted(names & terms.keys())], origin)
+        tables.drop_terms(connection, [(kind, n) for n in sorted(names - terms.keys())])
+        tables.put_terms(connection, [terms[n] for n in sorted(names & terms.keys())], origin)
     said = {(f.id, f.version): f for f in tables.of_today(replace(after, faqs=list(faqs))).faqs}
     gone = touched.get("faq", set()) - {f.id for f in after.faqs}
     published = [f for f in after.faqs if f.id in touched.get("faq", set())]
     for faq in published:
         # One version of an FAQ is published at a time.
-        database.conn.execute(
+        connection.execute(
             "update faq set state = 'retired' where id = ? and version <> ? and state = 'published'",
             (faq.id, faq.version),
         )
-    tables.put_faqs(database, [*published, *(f for f in said.values() if f not in published)])
-    database.conn.executemany(
+    tables.put_faqs(connection, [*published, *(f for f in said.values() if f not in published)])
+    connection.executemany(
         "update faq set state = 'retired' where id = ? and state = 'published'", [(i,) for i in sorted(gone)]
     )
     if touched.keys() & {"conflict", "complete"}:
-        tables.put_rest(database, after.conflicts, after.complete)
+        tables.put_rest(connection, after.conflicts, after.complete)
     now = _stamp(datetime.now(timezone.utc))
-    database.conn.executemany(
+    connection.executemany(
         "insert into change (at, author, kind, subject, what, detail) values (?, ?, ?, ?, ?, ?)",
         [(now, author, c.kind, c.subject, c.what, json.dumps(c.fields, ensure_ascii=False)) for c in changes],
     )
@@ -527,23 +553,30 @@ def _counted(changes: list[Change]) -> dict[str, dict[str, int]]:
     return counts
 
 
-def _copy(source: Database, target: Database) -> None:
-    for table in CONTENT_TABLES:
-        columns = [r[1] for r in source.conn.execute(f"pragma table_info({table})")]
+def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    for table in tables.CONTENT_TABLES:
+        columns = [r[1] for r in source.execute(f"pragma table_info({table})")]
         marks = ", ".join("?" for _ in columns)
-        cursor = source.conn.execute(f"select {', '.join(columns)} from {table}")
+        cursor = source.execute(f"select {', '.join(columns)} from {table}")
         while batch := cursor.fetchmany(5000):
-            target.conn.executemany(f"insert into {table} ({', '.join(columns)}) values ({marks})", batch)
+            target.executemany(f"insert into {table} ({', '.join(columns)}) values ({marks})", batch)
 
 
 def _fill_derived(
-    database: Database, content: Content, meta: dict[str, str], progress: Callable[[int, int], None] | None
+    connection: sqlite3.Connection,
+    content: Content,
+    meta: dict[str, str],
+    progress: Callable[[int, int], None] | None,
 ) -> None:
-    execute = database.conn.executemany
+    execute = connection.executemany
+    # Proofs before matters, each in order of name.
+    ordered = sorted(content.terms, key=lambda t: (t.kind == "matter", t.name))
     terms: dict[str, list[Term]] = {}
-    for term in content.terms:
+    numbers: dict[str, list[str]] = {}
+    for number, term in enumerate(ordered):
         for row_id in term.requirements:
             terms.setdefault(row_id, []).append(term)
+            numbers.setdefault(row_id, []).append(str(number))
     # The same proofs and matters stand in row after row: each name is cut once.
     cut: dict[str, list[str]] = {}
 
@@ -563,10 +596,6 @@ def _fill_derived(
             [(r.id, json.dumps(vars(r), ensure_ascii=False)) for r in batch],
         )
         execute(
-            "insert into row_head values (?, ?, ?, ?, ?)",
-            [(r.id, r.kind, r.region_code, r.valid_from, r.valid_until) for r in batch],
-        )
-        execute(
             "insert into search values (?, ?, ?, ?, ?)",
             [
                 (
@@ -582,16 +611,32 @@ def _fill_derived(
         )
         if progress:
             progress(min(start + 2000, len(content.rows)), len(content.rows))
-    database.conn.execute(
+    connection.execute(
         "create virtual table search_fts using fts5(proof, matter, rest, region, content='search', tokenize='unicode61')"
     )
-    database.conn.execute("insert into search_fts(search_fts) values ('rebuild')")
+    connection.execute("insert into search_fts(search_fts) values ('rebuild')")
     # How many rows each word stands in; counted once, for counting takes long.
-    database.conn.execute("create virtual table temp.words using fts5vocab('main', 'search_fts', 'row')")
-    database.conn.execute("create table search_words as select term, doc from temp.words where term <> ''")
-    database.conn.execute("create unique index search_words_term on search_words(term)")
-    database.conn.execute("drop table temp.words")
+    connection.execute("create virtual table temp.words using fts5vocab('main', 'search_fts', 'row')")
+    connection.execute("create table search_words as select term, doc from temp.words where term <> ''")
+    connection.execute("create unique index search_words_term on search_words(term)")
+    connection.execute("drop table temp.words")
+    execute("insert into row_terms values (?, ?)", [(i, " ".join(n)) for i, n in numbers.items()])
+    execute(
+        "insert into whole values (?, ?)",
+        [("heads", heads_text(content.rows)), ("terms", terms_text(ordered))],
+    )
     execute("insert into meta values (?, ?)", [*{**meta, "layout": LAYOUT}.items()])
+
+
+def heads_text(rows: Iterable[Requirement]) -> str:
+    """Return what readers know of every row before they read it: one line a row, id, kind, region and days with tabs between."""
+    return "\n".join("\t".join((r.id, r.kind, r.region_code, r.valid_from, r.valid_until)) for r in rows)
+
+
+def terms_text(terms: Iterable[Term]) -> str:
+    """Return all terms as one JSON text, the ids of their rows joined."""
+    held = [(t.kind, t.name, t.aliases, t.cues, " ".join(t.requirements), t.generic) for t in terms]
+    return json.dumps(held, ensure_ascii=False)
 
 
 def _replace_index(index: MeaningIndex, path: Path) -> None:
@@ -617,12 +662,6 @@ def _sweep(folder: Path, files: set[str]) -> None:
         known = left.name in files or left.with_suffix(".db").name in files
         if not known:
             left.unlink(missing_ok=True)
-
-
-def _migrate(path: Path) -> None:
-    """Give a frozen file the tables that were added since; what it says stays."""
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        CONTENT.apply(Database(connection))
 
 
 def _label(held: list[Edition], when: datetime) -> str:

@@ -68,6 +68,8 @@ class MeaningIndex:
         self._faqs = [i for i, k in enumerate(self._keys) if k.startswith("Q")]
         self._wording = wording[order] if len(keys) else np.zeros(0, np.int64)
         self._raw = (list(keys), wording)
+        self._key_of = np.repeat(np.arange(len(self._keys)), np.diff([*self._starts, len(self._wording)]))
+        self._of_faqs = np.unique(self._wording[np.isin(self._key_of, self._faqs)])
         self._digests = digests
         self._vectors = vectors
         self._basis, self._coarse = None, None
@@ -139,15 +141,27 @@ class MeaningIndex:
         if not self._keys:
             return {}
         if self._coarse is None or self._basis is None:
-            cosines = self._vectors @ vector
+            keys, best = (
+                np.arange(len(self._keys)),
+                np.maximum.reduceat((self._vectors @ vector)[self._wording], self._starts),
+            )
         else:
-            rough = self._coarse @ (vector @ self._basis)
-            likely = np.argpartition(-rough, EXACT)[:EXACT]
-            cosines = np.zeros(len(self._vectors), dtype=np.float32)
-            cosines[likely] = self._vectors[likely] @ vector
-        best = np.maximum.reduceat(cosines[self._wording], self._starts)
+            keys, best = self._roughly(vector)
         chosen: Sequence[int] = range(len(best))
         if len(best) > top:
             first = np.argpartition(-best, top)[:top]
-            chosen = [*first.tolist(), *self._faqs]
-        return {self._keys[i]: float(best[i]) for i in dict.fromkeys(chosen)}
+            chosen = [*first.tolist(), *np.flatnonzero(np.isin(keys, self._faqs)).tolist()]
+        return {self._keys[keys[i]]: float(best[i]) for i in dict.fromkeys(chosen)}
+
+    def _roughly(self, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the keys of the likeliest wordings and all FAQs, by number, and their cosines."""
+        rough = self._coarse @ (vector @ self._basis)
+        likely = np.zeros(len(rough), dtype=bool)
+        likely[np.argpartition(rough, -EXACT)[-EXACT:]] = True
+        likely[self._of_faqs] = True
+        cosines = np.zeros(len(rough), dtype=np.float32)
+        cosines[likely] = self._vectors[likely] @ vector
+        pairs = np.flatnonzero(likely[self._wording])
+        keys = self._key_of[pairs]
+        starts = np.flatnonzero(np.diff(keys, prepend=-1))
+        return keys[starts], np.maximum.reduceat(cosines[self._wording[pairs]], starts)

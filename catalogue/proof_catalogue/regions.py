@@ -151,8 +151,6 @@ class Regions:
         for f in self.former:
             if f.old_name not in held and f.old_name not in wording.ordinary:
                 self._names.setdefault(f.old_name, []).insert(0, f.code)
-        longest = sorted((n for n in self._names if len(n) >= 2), key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, longest)))
 
     @classmethod
     def load(cls, path: Path, home: str = "330000") -> Regions:
@@ -175,6 +173,11 @@ class Regions:
                 raise CatalogueError(f"former_regions.csv: {f.old_code} {f.old_name} is in use today")
         wording = read_wording(path.with_name("region_names.yml"))
         return cls([Region(c, n, _parent(c, codes)) for c, n in regions], home, former, wording)
+
+    @functools.cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        longest = sorted((n for n in self._names if len(n) >= 2), key=len, reverse=True)
+        return re.compile("|".join(map(re.escape, longest)))
 
     def codes(self) -> list[str]:
         """Return all codes in order."""

@@ -22,7 +22,7 @@ STATUSES = {
     "not_issued_by_village",
 }
 CONFIDENCES = {"high", "medium", "low"}
-LISTS = ("aliases", "inferred", "see_also", "paths", "conditions")
+LISTS = ("aliases", "inferred", "see_also", "paths", "conditions", "asked_as")
 DATES = ("valid_from", "valid_until", "checked_at")
 # What a citizen can do under each verdict, best first, where the row itself does not say.
 PATHS = {
@@ -34,7 +34,7 @@ PATHS = {
     "wrong_issuer": ["present"],
     "held_document": ["present"],
 }
-_OPTIONAL = {"valid_from", "valid_until", "checked_at", "paths", "conditions", "guide"}
+_OPTIONAL = {"valid_from", "valid_until", "checked_at", "paths", "conditions", "guide", "asked_as"}
 PATH_NAMES = {"data_sharing", "verification", "pledge", "present", "obtain"}
 
 
@@ -44,6 +44,7 @@ class Requirement:
 
     `valid_from` and `valid_until` are the first and the last day on which it holds, `checked_at` the day its source was last
     looked at, all YYYY-MM-DD or empty where unknown. `paths` is empty where the status alone says what can be done.
+    `asked_as` is how citizens ask about it, in their words; sentences near to one of these are taken to mean this row.
     """
 
     id: str
@@ -75,6 +76,7 @@ class Requirement:
     paths: tuple[str, ...] = ()
     conditions: tuple[str, ...] = ()
     guide: str = ""
+    asked_as: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, row: dict[str, Any], where: str) -> Requirement:

@@ -1,18 +1,20 @@
 """The tables of the catalogue, as recorded migrations (sqlite-utils): what an edition holds, and what is kept about editions.
 
-An edition's file holds the tables of CONTENT and what DERIVED makes from them for reading; the draft (`draft.db`) holds
-CONTENT and REGISTRY.
+An edition's file holds the tables of CONTENT and what is made from them for reading; the draft (`draft.db`) holds CONTENT
+and REGISTRY. Readers do without this module: it takes longer to load than an edition.
 """
 
 from __future__ import annotations
 
+import sqlite3
+
 from sqlite_utils import Database, Migrations
+
+from .content import ROW_TABLES
 
 CONTENT = Migrations("catalogue content")
 REGISTRY = Migrations("catalogue registry")
 
-# One table a kind of row: a held document is no proof, and a general rule is no requirement at all.
-ROW_TABLES = {"proof": "requirement", "document_held": "held_document", "general_rule": "general_rule"}
 _ROW = """
 create table {table} (
     id text primary key,
@@ -117,6 +119,18 @@ def former_regions(database: Database) -> None:
     )
 
 
+@CONTENT()
+def what_citizens_say(database: Database) -> None:
+    """How citizens ask about a row, in their own words."""
+    database.executescript(
+        """
+        create table row_asked (
+            row_id text not null, rank integer not null, wording text not null, primary key (row_id, rank)
+        ) without rowid;
+        """
+    )
+
+
 @REGISTRY()
 def editions(database: Database) -> None:
     """What was published, which edition is in force, and every change with the edition that brought it."""
@@ -139,21 +153,33 @@ def editions(database: Database) -> None:
     )
 
 
-# In the order in which they can be filled.
-CONTENT_TABLES = [
-    "region", "former_region", "authority", *ROW_TABLES.values(), "row_alias", "row_path", "row_condition", "legal_basis", "see_also", "source",
-    "conflict", "completeness", "term", "term_alias", "term_cue", "term_row", "faq",
-]  # fmt: skip
+def create(connection: sqlite3.Connection) -> None:
+    """Make the tables of an edition's file."""
+    CONTENT.apply(Database(connection))
+    _derived(connection)
 
 
-def derived(database: Database) -> None:
-    """Make, in an edition's file, what readers use in place of joins: each row as one JSON text, and the search tables."""
-    database.executescript(
+def migrate(connection: sqlite3.Connection, registry: bool = True) -> bool:
+    """Give a file that is there the tables that were added since, the register's too; return whether content's were behind."""
+    database = Database(connection)
+    behind = bool(CONTENT.pending(database))
+    CONTENT.apply(database)
+    if registry:
+        REGISTRY.apply(database)
+    return behind
+
+
+def _derived(connection: sqlite3.Connection) -> None:
+    """Make, in an edition's file, what readers use in place of joins.
+
+    `row_json` holds each row as one JSON text, `whole` what is read at once when the file is opened (heads of rows, terms),
+    `row_terms` the numbers of each row's terms in it; then the search tables.
+    """
+    connection.executescript(
         """
         create table row_json (id text primary key, json text not null) without rowid;
-        create table row_head (
-            id text primary key, kind text not null, region_code text not null, valid_from text not null, valid_until text not null
-        ) without rowid;
+        create table row_terms (id text primary key, terms text not null) without rowid;
+        create table whole (name text primary key, text text not null) without rowid;
         create table meta (key text primary key, value text not null) without rowid;
         create table search (id text not null, proof text not null, matter text not null, rest text not null, region text not null);
         """

@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import operator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import yaml
@@ -28,7 +30,7 @@ from .text import canonical, cutter
 LONGEST = 300
 CANDIDATES = 60  # from each index
 FAQ_CANDIDATES = 30
-PER_TERM = 200  # rows taken of a term that is named alone
+MOST = 120  # in all; more would only make large catalogues slow
 
 # What a result may say that it was found by, with the feature and the value from which on it says so.
 _MATCHED = {
@@ -87,7 +89,6 @@ class Sought:
         self.size = max(2, len(self.content.replace(" ", "")))
         self.words = [(w, _telling(w)) for w, tells in cut if tells]
         self.weight = sum(w for _, w in self.words) or 1.0
-        self.sounds = {w: _pairs(_sounds(w)) for w, _ in self.words}
 
 
 def _telling(word: str) -> float:
@@ -102,11 +103,6 @@ def _vector(text: str) -> np.ndarray:
     return encode([text])[0]
 
 
-@functools.lru_cache(maxsize=50_000)
-def _sounds(text: str) -> tuple[str, ...]:
-    return tuple(syllables(text))
-
-
 def _pairs(parts: Iterable[str]) -> frozenset[str]:
     return frozenset(f"{a} {b}" for a, b in itertools.pairwise(parts))
 
@@ -115,63 +111,105 @@ def _neighbours(text: str) -> frozenset[str]:
     return frozenset(a + b for a, b in itertools.pairwise(text))
 
 
-@dataclass(frozen=True)
-class _Names:
-    """Wordings together, for words, pairs of characters and sounds."""
-
-    wordings: tuple[str, ...]
-    text: str
-    pairs: frozenset[str]
-    sounds: frozenset[str]
-
-
 @functools.lru_cache(maxsize=16_384)
-def _names(wordings: tuple[str, ...]) -> _Names:
-    held = tuple(w for w in dict.fromkeys(canonical(w) for w in wordings) if w)
-    pairs = frozenset(p for w in held for p in _neighbours(w))
-    sounds = frozenset(p for w in held for p in _pairs(_sounds(w)))
-    return _Names(held, "\n".join(held), pairs, sounds)
+def _form(wording: str) -> tuple[str, frozenset[str], frozenset[str]]:
+    """Return the canonical form of a wording, its pairs of characters and its pairs of sounds."""
+    text = canonical(wording)
+    return text, _neighbours(text), _pairs(syllables(text))
 
 
-def _row_names(catalogue: Catalogue, row: Requirement) -> tuple[_Names, _Names, _Names]:
-    """Return what a row's proof is called, what its matter is called, and both."""
-    terms = catalogue.terms_of[row.id]
-    proof = (
-        row.proof,
-        row.short_proof,
-        *row.aliases,
-        *(n for t in terms if t.kind == "proof" for n in t.names),
+class _Names(NamedTuple):
+    """Wordings together, against one query: which of its words, pairs and sounds stand in them (as bits), and the greatest likeness."""
+
+    words: int = 0
+    pairs: int = 0
+    sounds: int = 0
+    exact: bool = False
+    ratio: float = 0.0  # of the whole query to a wording, 0–1
+    part: float = 0.0  # of its telling words to a part of a wording, or the other way round
+    like: float = 0.0  # of a wording of four characters or more to a part of the query
+
+
+class Compared:
+    """The names of all candidates against one query; each wording is compared once, however many rows bear it."""
+
+    def __init__(self, sought: Sought, wordings: Iterable[str]):
+        self._sought = sought
+        text, content = sought.links.text, sought.content
+        forms = {name: form for name in dict.fromkeys(wordings) if (form := _form(name))[0]}
+        texts = [form[0] for form in forms.values()]
+
+        def likeness(query: str, scorer: Callable[..., float]) -> list[float]:
+            if not texts:
+                return []
+            scores = process.cdist([query], texts, scorer=scorer, dtype=np.float64)[0]
+            return (scores / 100).tolist()
+
+        ratio = likeness(text, fuzz.ratio)
+        part, like = likeness(content, fuzz.partial_ratio), likeness(text, fuzz.partial_ratio)
+        pair_bits, self._pairs_of = _bits([_neighbours(w) for w, _ in sought.words])
+        sound_bits, self._sounds_of = _bits([_pairs(syllables(w)) for w, _ in sought.words])
+        self._held: dict[str, _Names] = {}
+        for n, (name, (held, pairs, sounds)) in enumerate(forms.items()):
+            self._held[name] = _Names(
+                sum(1 << i for i, (w, _) in enumerate(sought.words) if w in held),
+                sum(pair_bits[p] for p in pair_bits.keys() & pairs),
+                sum(sound_bits[p] for p in sound_bits.keys() & sounds),
+                held in (content, text),
+                ratio[n],
+                part[n],
+                like[n] if 4 <= len(held) <= len(text) else 0.0,
+            )
+        self._covered: dict[tuple[int, int, int], tuple[float, float, float]] = {}
+        self._together: dict[tuple[str, ...], _Names] = {}
+
+    def of(self, wordings: tuple[str, ...]) -> _Names:
+        """Return what the `wordings` are together."""
+        found = self._together.get(wordings)
+        if found is None:
+            held = [self._held[w] for w in dict.fromkeys(wordings) if w in self._held]
+            found = self._together[wordings] = both(*held)
+        return found
+
+    def covered(self, names: _Names) -> tuple[float, float, float]:
+        """Return how much of what is sought stands in `names`, how much more sounds like it, and its most telling word that does neither."""
+        key = (names.words, names.pairs, names.sounds)
+        if key in self._covered:
+            return self._covered[key]
+        seen = heard = missing = 0.0
+        for number, (_, weight) in enumerate(self._sought.words):
+            if names.words >> number & 1:
+                seen += weight
+                continue
+            part = _share(names.pairs, self._pairs_of[number])
+            sound = max(0.0, _share(names.sounds, self._sounds_of[number]) - part)
+            seen += weight * part
+            heard += weight * sound
+            missing = max(missing, weight * (1.0 - part - sound))
+        weight = self._sought.weight
+        found = self._covered[key] = (seen / weight, heard / weight, missing / 14.0)
+        return found
+
+
+def both(*names: _Names) -> _Names:
+    """Return `names` as one."""
+    if not names:
+        return _Names()
+    words, pairs, sounds, exact, ratio, part, like = zip(*names, strict=True)
+    together = (functools.reduce(operator.or_, bits) for bits in (words, pairs, sounds))
+    return _Names(
+        next(together), next(together), next(together), any(exact), max(ratio), max(part), max(like)
     )
-    matter = (row.matter, *(n for t in terms if t.kind == "matter" for n in t.names))
-    return _names(proof), _names(matter), _names(proof + matter)
 
 
-def _covered(sought: Sought, names: _Names) -> tuple[float, float, float]:
-    """Return how much of what `sought` tells stands in `names`, how much more sounds like it, and its most telling word that does neither."""
-    seen = heard = missing = 0.0
-    for word, weight in sought.words:
-        if word in names.text:
-            seen += weight
-            continue
-        own = _neighbours(word)
-        part = len(own & names.pairs) / len(own) if own else 0.0
-        alike = sought.sounds[word]
-        sound = max(0.0, len(alike & names.sounds) / len(alike) - part) if alike else 0.0
-        seen += weight * part
-        heard += weight * sound
-        missing = max(missing, weight * (1.0 - part - sound))
-    return seen / sought.weight, heard / sought.weight, missing / 14.0
+def _bits(sets: list[frozenset[str]]) -> tuple[dict[str, int], list[int]]:
+    """Return one bit for each member of `sets`, and the bits of each set."""
+    bits = {member: 1 << n for n, member in enumerate(dict.fromkeys(m for s in sets for m in s))}
+    return bits, [sum(bits[m] for m in s) for s in sets]
 
 
-def _like(text: str, names: _Names) -> float:
-    """Return how nearly some name of four characters or more stands in `text`, 0–1."""
-    return _nearest(text, [w for w in names.wordings if 4 <= len(w) <= len(text)], fuzz.partial_ratio)
-
-
-def _nearest(text: str, wordings: Sequence[str], scorer: Callable[..., float]) -> float:
-    """Return the similarity of the wording most like `text`, 0–1."""
-    found = process.extractOne(text, wordings, scorer=scorer)
-    return found[1] / 100 if found else 0.0
+def _share(held: int, wanted: int) -> float:
+    return (held & wanted).bit_count() / wanted.bit_count() if wanted else 0.0
 
 
 class Found:
@@ -194,27 +232,42 @@ class Found:
         self.texts = catalogue.full_text(self.sought.content, CANDIDATES, regions)
         self.best_text = max(self.texts.values(), default=0.0) or 1.0
 
-    def _said(self, mentions: tuple[Mention, ...], row: Requirement, how: str) -> frozenset[int]:
-        """Return the characters of the query that name a term of `row`."""
-        said = (m for m in mentions if m.how == how and not m.term.generic)
-        return frozenset().union(
-            *(m.covered for m in said if row.id in self.rows_of[m.term.kind, m.term.name])
-        )
+    def _said(self, mentions: tuple[Mention, ...], how: str) -> Callable[[Requirement], frozenset[int]]:
+        """Return what gives the characters of the query that name a term of a row."""
+        said = [
+            (self.rows_of[m.term.kind, m.term.name], m.covered)
+            for m in mentions
+            if m.how == how and not m.term.generic
+        ]
+        return lambda row: frozenset().union(*(covered for rows, covered in said if row.id in rows))
 
     def candidates(self) -> list[Requirement]:
-        """Return the rows that any index finds and that may hold where it is asked."""
+        """Return the rows that any index finds and that may hold where it is asked, MOST at the most."""
         proofs = [self.rows_of["proof", m.term.name] for m in self.links.proofs]
         matters = [self.rows_of["matter", m.term.name] for m in self.links.matters if not m.term.generic]
         joint = {i for p in proofs for m in matters for i in p & m}
-        ids = dict.fromkeys(sorted(joint)[:PER_TERM])
-        ids |= dict.fromkeys(self.links.rows)
-        ids |= dict.fromkeys(self.texts)
         near = sorted((-s, k) for k, s in self.near.items() if k in self.catalogue.rows)
-        ids |= dict.fromkeys(k for _, k in near[:CANDIDATES])
-        ids |= dict.fromkeys(r.id for r in self.decision.rows)
-        for mention in (*self.links.proofs, *self.links.matters):
-            ids |= dict.fromkeys(mention.term.requirements[:PER_TERM])
-        return self.case.rows(ids)
+        sources: list[Iterable[str]] = [
+            sorted(joint),
+            self.links.rows,
+            self.texts,
+            [k for _, k in near[:CANDIDATES]],
+            [r.id for r in self.decision.rows],
+            *(m.term.requirements for m in (*self.links.proofs, *self.links.matters)),
+        ]
+        ids: dict[str, None] = {}
+        for source in sources:
+            ids |= dict.fromkeys(itertools.islice(filter(self.case.counts, source), CANDIDATES))
+        rows = self.catalogue.rows.all(itertools.islice(ids, MOST))
+        self.catalogue.terms_of.load(r.id for r in rows)
+        return rows
+
+    def _wordings(self, row: Requirement) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return what the proof of `row` is called, and what its matter is."""
+        terms = self.catalogue.terms_of[row.id]
+        proof = itertools.chain.from_iterable(t.names for t in terms if t.kind == "proof")
+        matter = itertools.chain.from_iterable(t.names for t in terms if t.kind == "matter")
+        return (row.proof, row.short_proof, *row.aliases, *proof), (row.matter, *matter)
 
     def features(self, rows: list[Requirement]) -> Iterator[dict[str, float]]:
         """Yield for each of `rows` what the model weighs; each about 0–1."""
@@ -223,37 +276,44 @@ class Found:
         names_proof = any(m.how == "name" for m in links.proofs)
         names_matter = any(m.how == "name" and not m.term.generic for m in links.matters)
         chosen = {r.id: n for n, r in enumerate(self.decision.rows)}
-        for row in rows:
-            proof_names, matter_names, names = _row_names(self.catalogue, row)
-            proof, proof_cue = (self._said(links.proofs, row, how) for how in ("name", "cue"))
-            matter, matter_cue = (self._said(links.matters, row, how) for how in ("name", "cue"))
+        length = max(2, len(links.text.replace(" ", "")))
+        said = [
+            self._said(mentions, how) for mentions in (links.proofs, links.matters) for how in ("name", "cue")
+        ]
+        own = [self._wordings(row) for row in rows]
+        compared = Compared(sought, itertools.chain.from_iterable(names for pair in own for names in pair))
+        for row, (own_proof, own_matter) in zip(rows, own, strict=True):
+            proof_names, matter_names = compared.of(own_proof), compared.of(own_matter)
+            names = both(proof_names, matter_names)
+            proof, proof_cue, matter, matter_cue = (how(row) for how in said)
             all_proof, all_matter = proof | proof_cue, matter | matter_cue
-            alias = min(1.0, links.rows.get(row.id, 0) / max(2, len(links.text.replace(" ", ""))))
-            text, sound, missing = _covered(sought, names)
+            alias = min(1.0, links.rows.get(row.id, 0) / length)
+            text, sound, missing = compared.covered(names)
             near = self.near.get(row.id, 0.85)
             generic = self.catalogue.generic(row.id)
             by = row.status if row.verdict_kind == "wrong_issuer" else ""
+            holds = self.case.holds(row)
             yield {
                 "proof": float(bool(proof)),
                 "proof_cue": float(bool(proof_cue and not proof)),
                 "matter": float(bool(matter)),
                 "matter_cue": float(bool(matter_cue and not matter)),
                 "both": float(bool(all_proof and all_matter)),
-                "cover": min(1.0, len(all_proof | all_matter) / max(2, len(links.text.replace(" ", "")))),
+                "cover": min(1.0, len(all_proof | all_matter) / length),
                 "alias": alias,
-                "alias_beyond": max(0.0, alias - len(proof) / max(2, len(links.text.replace(" ", "")))),
-                "exact": float(sought.content in names.wordings or links.text in names.wordings),
+                "alias_beyond": max(0.0, alias - len(proof) / length),
+                "exact": float(names.exact),
                 "text": text,
                 "text_all": float(text >= 0.999),
-                "text_proof": _covered(sought, proof_names)[0],
-                "text_matter": _covered(sought, matter_names)[0],
+                "text_proof": compared.covered(proof_names)[0],
+                "text_matter": compared.covered(matter_names)[0],
                 "missing": missing,
-                "like_proof": _like(links.text, proof_names),
-                "like_matter": _like(links.text, matter_names),
+                "like_proof": proof_names.like,
+                "like_matter": matter_names.like,
                 "sound": sound,
                 "bm25": self.texts.get(row.id, 0.0) / self.best_text,
-                "likeness": _nearest(links.text, names.wordings, fuzz.ratio),
-                "part": _nearest(sought.content, names.wordings, fuzz.partial_ratio),
+                "likeness": names.ratio,
+                "part": names.part,
                 "near": max(0.0, near - 0.85) / 0.1,
                 "behind": min(1.0, (nearest - near) / 0.05),
                 "other_proof": float(names_proof and not all_proof),
@@ -266,10 +326,8 @@ class Found:
                 "paper": float(links.says_paper),
                 "short": float(sought.size <= 4),
                 "long": min(1.0, sought.size / 30),
-                "place": len(self.case.chain) - 1 - self.case.chain.index(row.region_code)
-                if self.case.holds(row)
-                else 0.0,
-                "local": float(not self.case.holds(row)),
+                "place": len(self.case.chain) - 1 - self.case.chain.index(row.region_code) if holds else 0.0,
+                "local": float(not holds),
                 "answer": float(self.decision.kind == "answer" and row.id in chosen),
                 "offered": float(self.decision.kind not in ("answer", "not_listed") and row.id in chosen),
                 "answered_other": float(self.decision.kind == "answer" and row.id not in chosen),
@@ -348,12 +406,13 @@ def faq_features(catalogue: Catalogue, query: str) -> dict[str, dict[str, float]
     nearest = max(cosines.values(), default=0.0)
     nearest_row = max((s for k, s in near.items() if k in catalogue.rows), default=0.0)
     kept = sorted(catalogue.faqs, key=lambda k: (-cosines[k], k))[:FAQ_CANDIDATES]
+    wordings = {k: (catalogue.faqs[k].question, *catalogue.faqs[k].variants) for k in kept}
+    compared = Compared(sought, itertools.chain(*wordings.values()))
     found = {}
     for key in kept:
-        faq = catalogue.faqs[key]
-        names = _names((faq.question, *faq.variants))
-        text, sound, missing = _covered(sought, names)
-        whole = (_covered(sought, _names((w,)))[0] for w in names.wordings)
+        names = compared.of(wordings[key])
+        text, sound, missing = compared.covered(names)
+        whole = (compared.covered(compared.of((w,)))[0] for w in wordings[key])
         found[key] = {
             "near": max(0.0, cosines[key] - 0.85) / 0.1,
             "behind": min(1.0, (nearest - cosines[key]) / 0.05),
@@ -362,8 +421,8 @@ def faq_features(catalogue: Catalogue, query: str) -> dict[str, dict[str, float]
             "sound": sound,
             "missing": missing,
             "one": max(whole, default=0.0),
-            "likeness": _nearest(links.text, names.wordings, fuzz.ratio),
-            "part": _nearest(sought.content, names.wordings, fuzz.partial_ratio),
+            "likeness": names.ratio,
+            "part": names.part,
             "named": float(bool(links.proofs)) + float(any(not m.term.generic for m in links.matters)),
             "long": min(1.0, sought.size / 30),
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 
@@ -18,6 +19,17 @@ _PARTICLES = {
 }  # fmt: skip
 
 
+@functools.lru_cache(maxsize=20_000)
+def _rare(character: str) -> bool:
+    """Return whether `character` is a Chinese one outside the 3,755 common ones, the first level of GB 2312."""
+    if not _HAN.match(character):
+        return False
+    try:
+        return character.encode("gb2312")[0] >= 0xD8
+    except UnicodeEncodeError:
+        return True
+
+
 def fold(syllable: str) -> str:
     """Return a pinyin syllable with the sounds merged that are commonly confused."""
     for whole, merged in _FOLD:
@@ -27,9 +39,17 @@ def fold(syllable: str) -> str:
 
 def syllables(text: str) -> list[str]:
     """Return one folded syllable a character of `text`; characters without a reading stand for themselves."""
+    from pypinyin.seg import simpleseg
+
+    # Names are made of the same words again and again, and reading one takes much longer than cutting.
+    return [s for word in simpleseg.seg(text) for s in _read(word)]
+
+
+@functools.lru_cache(maxsize=20_000)
+def _read(word: str) -> tuple[str, ...]:
     from pypinyin import lazy_pinyin
 
-    return [fold(s) for s in lazy_pinyin(text, errors=list)]  # type: ignore[arg-type]
+    return tuple(fold(s) for s in lazy_pinyin(word, errors=list))  # type: ignore[arg-type]
 
 
 # Common characters that people do not type by mistake for another: 买房 is never a slip for 卖房, 先 none for 想.
@@ -59,13 +79,32 @@ class Speller:
                 self._known.add(word)
                 self._syllables.update(key)
         self._syllables.update(_PARTICLES)
+        # A rare character within a longer word is a slip of the eye or the pen (关糸 → 关系).
+        self._with_gap: dict[str, set[str]] = {}
+        for word in (w for w in words if 4 <= len(w) <= 8 and _HAN.fullmatch(w)):
+            for at in range(len(word)):
+                self._with_gap.setdefault(f"{word[:at]}_{word[at + 1 :]}", set()).add(word)
         self._longest = max((len(k) for k in self._words), default=0)
 
     def mend(self, text: str) -> str:
         """Return `text` with homophones of catalogue words mended; the length stays where there is no pinyin in it."""
         if _LATIN.search(text):
             text = _LATIN.sub(lambda m: self._from_pinyin(m.group()), text)
+        for at, character in enumerate(text):
+            if _rare(character):
+                text = self._without_rare(text, at)
         return _HAN.sub(lambda m: self._mend_run(m.group()), text)
+
+    def _without_rare(self, text: str, at: int) -> str:
+        """Return `text` with the character at `at` mended, where just one word has another there; the longest word counts."""
+        for size in range(8, 3, -1):
+            for start in range(max(0, at - size + 1), min(at, len(text) - size) + 1):
+                window = text[start : start + size]
+                found = self._with_gap.get(f"{window[: at - start]}_{window[at - start + 1 :]}", ())
+                if window not in self._parts and len(found) == 1:
+                    (word,) = found
+                    return text[:start] + word + text[start + size :]
+        return text
 
     def _mend_run(self, run: str) -> str:
         jieba = cutter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import os
@@ -10,25 +11,25 @@ import threading
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
-
-import numpy as np
-from sqlite_utils import Database
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import content as tables
 from .editions import Edition, Editions
 from .errors import CatalogueError
 from .faqs import Faq
 from .linker import Linker
-from .meaning import MeaningIndex, encode
 from .requirement import LISTS, Requirement
-from .schema import ROW_TABLES
 from .text import canonical, index_terms
 from .vocabulary import Term
 
+if TYPE_CHECKING:  # loading NumPy takes longer than opening an edition
+    import numpy as np
+
+    from .meaning import MeaningIndex
+
 log = logging.getLogger("mianzheng.catalogue")
 RETRY_SECONDS = 2.0
-COMMON = 3000  # rows that a word may stand in before it is too common to search by
+READ = 6000  # rows that the words searched by may stand in, all together, the rarest word first
 FEWEST = 4  # words that are searched by however common they are
 DATA = Path(__file__).resolve().parent.parent / "data"
 
@@ -42,28 +43,51 @@ class Head(NamedTuple):
     valid_until: str
 
 
+class Heads(Mapping[str, Head]):
+    """The heads of all rows by id, each taken apart when first asked for."""
+
+    def __init__(self, text: str):
+        lines = text.split("\n") if text else []
+        self._held: dict[str, str | Head] = {line[: line.index("\t")]: line for line in lines}
+
+    def __getitem__(self, row_id: str) -> Head:
+        held = self._held[row_id]
+        if type(held) is str:
+            held = self._held[row_id] = Head._make(held.split("\t")[1:])
+        return held  # type: ignore[return-value]
+
+    def __contains__(self, row_id: object) -> bool:
+        return row_id in self._held
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._held)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+
 class Rows(Mapping[str, Requirement]):
     """All rows by id, read from the edition when first asked for."""
 
-    def __init__(self, connection: sqlite3.Connection, lock: threading.RLock):
+    def __init__(self, connection: sqlite3.Connection, lock: threading.RLock, heads: Heads):
         self._connection, self._lock = connection, lock
         self._held: dict[str, Requirement] = {}
-        self.heads = {
-            r[0]: Head._make(r[1:])
-            for r in connection.execute("select id, kind, region_code, valid_from, valid_until from row_head")
-        }
+        self.heads = heads
 
     def __getitem__(self, row_id: str) -> Requirement:
-        held = self._held.get(row_id)
-        if held is None:
-            if row_id not in self.heads:
-                raise KeyError(row_id)
-            with self._lock:
-                (text,) = self._connection.execute(
-                    "select json from row_json where id = ?", (row_id,)
-                ).fetchone()
-            held = self._held[row_id] = _row(text)
-        return held
+        if row_id not in self.heads:
+            raise KeyError(row_id)
+        return self.all((row_id,))[0]
+
+    def all(self, ids: Iterable[str]) -> list[Requirement]:
+        """Return the rows of `ids`, which must be there, in their order."""
+        wanted = list(ids)
+        missing = [i for i in wanted if i not in self._held]
+        with self._lock:
+            for (text,) in _fetched(self._connection, "select json from row_json where id in", missing):
+                row = _row(text)
+                self._held[row.id] = row
+        return [self._held[i] for i in wanted]
 
     def __contains__(self, row_id: object) -> bool:
         return row_id in self.heads
@@ -76,21 +100,24 @@ class Rows(Mapping[str, Requirement]):
 
 
 class TermsOf(dict[str, list[Term]]):
-    """The terms of each row, looked up when first asked for; a row without any has none."""
+    """The terms of each row, proofs before matters, looked up when first asked for; a row without any has none."""
 
-    def __init__(
-        self, connection: sqlite3.Connection, lock: threading.RLock, terms: Mapping[tuple[str, str], Term]
-    ):
+    def __init__(self, connection: sqlite3.Connection, lock: threading.RLock, terms: list[Term]):
         super().__init__()
         self._connection, self._lock, self._terms = connection, lock, terms
 
     def __missing__(self, row_id: str) -> list[Term]:
-        # In the order of the terms: proofs before matters, as in the data.
-        sql = "select kind, name from term_row where row_id = ? order by kind = 'matter', name"
+        self.load((row_id,))
+        return self[row_id]
+
+    def load(self, ids: Iterable[str]) -> None:
+        """Look the terms of all `ids` up at once."""
+        missing = [i for i in ids if i not in self]
         with self._lock:
-            keys = self._connection.execute(sql, (row_id,)).fetchall()
-        held = self[row_id] = [self._terms[k] for k in keys]
-        return held
+            sql = "select id, terms from row_terms where id in"
+            found: dict[str, str] = dict(_fetched(self._connection, sql, missing))
+        for row_id in missing:
+            self[row_id] = [self._terms[int(n)] for n in found.get(row_id, "").split()]
 
 
 class Catalogue:
@@ -104,25 +131,25 @@ class Catalogue:
         try:
             self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False)
             self._lock = threading.RLock()
-            database = Database(self._connection)
             self.meta: dict[str, str] = dict(self._connection.execute("select key, value from meta"))
             if "edition" not in self.meta:
                 raise ValueError("it holds no edition")
-            self.rows = Rows(self._connection, self._lock)
-            self.regions = tables.read_tables_regions(database)
-            self.faqs: dict[str, Faq] = {f.id: f for f in tables.read_tables_faqs(database)}
+            whole: dict[str, str] = dict(self._connection.execute("select name, text from whole"))
+            self.rows = Rows(self._connection, self._lock, Heads(whole["heads"]))
+            self.regions = tables.read_tables_regions(self._connection)
+            self.faqs: dict[str, Faq] = {f.id: f for f in tables.read_tables_faqs(self._connection)}
             self.prevails: dict[str, str] = dict(
                 self._connection.execute("select row_id, prevails from conflict")
             )
             self._complete = set(self._connection.execute("select region_code, sector from completeness"))
-            self.terms = tables.read_tables_terms(database)
+            self.terms = [_term(t) for t in json.loads(whole["terms"])]
         except (sqlite3.Error, KeyError, ValueError, TypeError) as error:
             raise CatalogueError(
                 f"the catalogue at {path} is broken ({error}); take 'mianzheng catalogue edition rollback' or a backup"
             ) from None
         self._meaning_path = path.with_suffix(".npz")
         self.term = {(t.kind, t.name): t for t in self.terms}
-        self.terms_of = TermsOf(self._connection, self._lock, self.term)
+        self.terms_of = TermsOf(self._connection, self._lock, self.terms)
         # The term's own name outweighs an alias of another.
         self.by_name = {(t.kind, n): t for t in self.terms for n in t.aliases}
         self.by_name.update({(t.kind, canonical(t.name)): t for t in self.terms})
@@ -132,9 +159,9 @@ class Catalogue:
     def _names(self) -> tuple[list[tuple[str, str]], list[str]]:
         """Return (row id, name) for every name that rows have of their own, and the names of all their matters."""
         read = self._connection.execute
-        parts = [f"select id, proof from {table}" for table in ROW_TABLES.values()]
+        parts = [f"select id, proof from {table}" for table in tables.ROW_TABLES.values()]
         names = read(f"{' union all '.join(parts)} union all select row_id, alias from row_alias").fetchall()
-        parts = [f"select matter from {table}" for table in ROW_TABLES.values()]
+        parts = [f"select matter from {table}" for table in tables.ROW_TABLES.values()]
         return names, [m for (m,) in read(" union ".join(parts))]
 
     def complete(self, region: str | None, sectors: Iterable[str]) -> bool:
@@ -153,6 +180,8 @@ class Catalogue:
 
     def near(self, text: str, vector: np.ndarray | None = None, top: int = 200) -> dict[str, float]:
         """Return the `top` rows and all FAQs with their nearness in meaning to `text`, a cosine; `vector` if it is encoded already."""
+        from .meaning import MeaningIndex, encode
+
         with self._lock:
             if self._meaning is None:
                 self._meaning = MeaningIndex.load(self._meaning_path)
@@ -187,7 +216,7 @@ class Catalogue:
     ) -> dict[str, float]:
         """Return row ids with their BM25 score (higher is better) for the cut `query`, of `regions` only where given.
 
-        Words that stand in a great many rows are left out where rarer ones are left: they cost most and tell least.
+        Where words stand in a great many rows the rarest are searched by: common ones cost most and tell least.
         """
         terms = list(dict.fromkeys(t for t in index_terms(query).split() if t.isalnum()))[:64]
         if not terms:
@@ -198,15 +227,21 @@ class Catalogue:
                 self._connection.execute(f"select term, doc from search_words where term in ({marks})", terms)
             )
             rare = sorted((c, t) for t, c in counts.items())
-            kept = [t for n, (c, t) in enumerate(rare) if c <= COMMON or n < FEWEST]
+            read = itertools.accumulate(c for c, _ in rare)
+            kept = [
+                t
+                for n, ((_, t), total) in enumerate(zip(rare, read, strict=True))
+                if total <= READ or n < FEWEST
+            ]
             if not kept:
                 return {}
             match = "{proof matter rest} : (" + " OR ".join(f'"{t}"' for t in kept) + ")"
             if regions is not None:
                 match += " AND region : (" + " OR ".join(f'"{c}"' for c in regions) + ")"
             sql = (
-                "select search.id, -bm25(search_fts, 3.0, 2.0, 1.0, 0.0) from search_fts "
-                "join search on search.rowid = search_fts.rowid where search_fts match ? order by 2 desc limit ?"
+                "select search.id, -score from ("
+                "select rowid, bm25(search_fts, 3.0, 2.0, 1.0, 0.0) as score from search_fts where search_fts match ? "
+                "order by score, rowid limit ?) as found join search on search.rowid = found.rowid order by score, search.rowid"
             )
             return dict(self._connection.execute(sql, (match, limit)).fetchall())
 
@@ -263,19 +298,31 @@ def open_default() -> Catalogue:
 
 
 def open_edition(
-    folder: Path, which: str | None = None, said_on: str | None = None
+    editions: Editions, which: str | None = None, said_on: str | None = None
 ) -> tuple[Catalogue, Edition]:
     """Return the edition of that number or label, or the one in force on the day `said_on`, or the one in force now.
 
     Raises CatalogueError if there is none.
     """
-    editions = Editions(folder)
     edition = editions.on(said_on) if said_on else editions.get(which)
-    return Catalogue(editions.file(edition)), edition
+    return Catalogue(editions.readable(edition)), edition
+
+
+def _fetched(connection: sqlite3.Connection, sql: str, ids: list[str]) -> Iterator[tuple[Any, ...]]:
+    """Yield what `sql` gives for `ids`, a few hundred of them at a time."""
+    for start in range(0, len(ids), 500):
+        part = ids[start : start + 500]
+        yield from connection.execute(f"{sql} ({', '.join('?' for _ in part)})", part)
+
+
+def _term(held: list[Any]) -> Term:
+    kind, name, aliases, cues, rows, generic = held
+    pattern = tuple(tuple(tuple(part) for part in cue) for cue in cues)
+    return Term(kind, name, tuple(aliases), pattern, tuple(rows.split()), generic)
 
 
 def _row(text: str) -> Requirement:
     record = json.loads(text)
     for name in LISTS:
-        record[name] = tuple(record[name])
+        record[name] = tuple(record.get(name, ()))
     return Requirement(**record)

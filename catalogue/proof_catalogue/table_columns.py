@@ -278,15 +278,33 @@ def read_list(field: str, raw: Any) -> tuple[str, ...]:
     if isinstance(raw, list):
         return _literal(field, raw)
     text = text_of(raw)
-    if text[:1] == "[" and text[-1:] == "]":
-        try:
-            items = json.loads(text)
-        except (ValueError, RecursionError):
-            items = None
-        if isinstance(items, list) and all(isinstance(i, str) for i in items):
-            return _literal(field, items)
-    pieces = re.split(f"[{re.escape(columns()[field].separators)}]", text)
-    return tuple(_spoken_item(field, piece) for piece in (p.strip(_ENDS) for p in pieces) if piece)
+    items = _json_list(text)
+    if items is not None:
+        return _literal(field, items)
+    return tuple(_spoken_item(field, piece) for piece in _pieces(columns()[field], text))
+
+
+def cut(column: Column, raw: Any) -> tuple[str, ...]:
+    """Return the items of a cell of another table, cut at its column's separators; a JSON list is taken as it stands."""
+    text = text_of(raw)
+    items = _json_list(text)
+    return tuple(_pieces(column, text) if items is None else items)
+
+
+def _pieces(column: Column, text: str) -> list[str]:
+    pieces = re.split(f"[{re.escape(column.separators)}]", text)
+    return [piece for piece in (p.strip(_ENDS) for p in pieces) if piece]
+
+
+def _json_list(text: str) -> list[str] | None:
+    """Return the texts that `text` lists in JSON, None if it is no such list."""
+    if text[:1] != "[" or text[-1:] != "]":
+        return None
+    try:
+        items = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return items if isinstance(items, list) and all(isinstance(i, str) for i in items) else None
 
 
 def _literal(field: str, items: list[Any]) -> tuple[str, ...]:

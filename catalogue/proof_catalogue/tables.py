@@ -8,7 +8,7 @@ import itertools
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -20,12 +20,14 @@ from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
 
+from .content import Content
 from .errors import CatalogueError
 from .regions import Regions
 from .requirement import Requirement
 from .table_columns import (
     NEEDED,
     CellFault,
+    Column,
     Places,
     Read,
     Value,
@@ -42,6 +44,7 @@ from .table_columns import (
     written,
 )
 from .table_files import HEADING_ROWS, Records, Refused, Sheet, is_explanation, opened
+from .table_lists import Complain, Lists, columns_of, lines_of, list_of, read_list_sheet, sheet_name
 
 FORMATS = ("jsonl", "csv", "xlsx")
 FAULT_LIMIT = 500
@@ -83,11 +86,12 @@ class Incoming:
 
 @dataclass(frozen=True)
 class Table:
-    """What a file holds: its rows, what is wrong (nothing may be imported unless this is empty), what should be known."""
+    """What a file holds: its rows, what is wrong (nothing may be imported unless this is empty), what should be known, and its lists."""
 
     rows: list[Incoming]
     faults: list[Fault]
     notices: list[str]
+    lists: Lists
 
 
 def bounded(faults: list[Fault]) -> list[Fault]:
@@ -106,6 +110,7 @@ class _Reading:
     rows: list[Incoming] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    lists: Lists = field(default_factory=Lists)
     examples: int = 0
     done: int = 0
     total: int = 0
@@ -138,11 +143,11 @@ def read_table(
         reading.faults.append(Fault("", refusal.row, "", str(refusal)))
     if reading.examples:
         reading.notices.append(say("notices.examples", count=reading.examples))
-    if not (reading.rows or reading.faults):
+    if not (reading.rows or reading.faults or reading.lists):
         reading.faults.append(Fault("", 0, "", say("faults.no_rows")))
     if progress:
         progress(reading.done, reading.done)
-    return Table(reading.rows, bounded(reading.faults), reading.notices)
+    return Table(reading.rows, bounded(reading.faults), reading.notices, reading.lists)
 
 
 def _given(given: Mapping[str, str], places: Places) -> dict[str, str | tuple[str, ...]]:
@@ -171,11 +176,16 @@ def _read_sheets(reading: _Reading, sheets: list[Sheet]) -> None:
     reading.total = sum(sheet.total for sheet in sheets)
     fitting = False
     for sheet in sheets:
+        name = list_of(sheet)
+        if name:
+            fitting = True
+            read_list_sheet(name, sheet, reading.lists, reading.places, _complaining(reading, sheet.name))
+            continue
         rows = iter(sheet.rows)
         top = list(itertools.islice(rows, HEADING_ROWS))
         fits = [(len(_known(cells)), -at) for at, (_, cells) in enumerate(top) if _fits(_known(cells))]
         if not fits:
-            if not is_explanation(sheet):
+            if sheet.name and not is_explanation(sheet):
                 reading.notices.append(say("notices.sheet_without_headings", sheet=sheet.name))
             continue
         fitting = True
@@ -186,6 +196,10 @@ def _read_sheets(reading: _Reading, sheets: list[Sheet]) -> None:
             _read_grid(reading, sheet, plan, itertools.chain(top[at + 1 :], rows))
     if not fitting:
         reading.faults.append(Fault("", 0, "", say("faults.no_headings", rows=HEADING_ROWS)))
+
+
+def _complaining(reading: _Reading, sheet: str) -> Complain:
+    return lambda row, column, message: reading.faults.append(Fault(sheet, row, column, message))
 
 
 def _heading(cell: Any) -> str:
@@ -358,11 +372,15 @@ def _row(
 
 
 def write_table(
-    rows: Iterable[Requirement], path: Path, format: str, progress: Progress | None = None
+    rows: Iterable[Requirement],
+    path: Path,
+    format: str,
+    progress: Progress | None = None,
+    content: Content | None = None,
 ) -> None:
     """Write all fields of `rows` to `path`, put in place only when it is whole: `format` is one of FORMATS.
 
-    CSV is UTF-8 with a mark for Excel; XLSX has a second sheet that explains each column. Cells that a spreadsheet program might
+    CSV is UTF-8 with a mark for Excel; XLSX has a sheet that explains each column, and the lists of `content` where it is given. Cells that a spreadsheet program might
     run begin with an apostrophe, which reading takes off. Raises CatalogueError naming row and column for a value that the
     format cannot hold, OSError if `path` cannot be written.
     """
@@ -372,7 +390,7 @@ def write_table(
                 _cells(row)  # what no other format can hold shall not get into this one
                 handle.write((json.dumps(row.json(), ensure_ascii=False) + "\n").encode())
     else:
-        _write(map(_cells, _counted(rows, progress)), path, format)
+        _write(map(_cells, _counted(rows, progress)), path, format, content)
 
 
 def write_template(path: Path, format: str = "xlsx") -> None:
@@ -417,14 +435,14 @@ def _whole(path: Path) -> Iterator[IO[bytes]]:
         fresh.unlink(missing_ok=True)
 
 
-def _write(rows: Iterable[list[str]], path: Path, format: str) -> None:
+def _write(rows: Iterable[list[str]], path: Path, format: str, content: Content | None = None) -> None:
     headings = [column.heading for column in columns().values()]
     with _whole(path) as handle:
         if format == "csv":
             handle.write(b"\xef\xbb\xbf")
             _write_csv(itertools.chain([headings], rows), handle)
         elif format == "xlsx":
-            _workbook(headings, rows).save(handle)
+            _workbook(headings, rows, content).save(handle)
         else:
             raise CatalogueError(f"the format {format!r} is not one of {', '.join(FORMATS)}")
 
@@ -443,7 +461,7 @@ def _write_csv(rows: Iterable[list[str]], handle: IO[bytes]) -> None:
     csv.writer(_Encoded(handle)).writerows(rows)
 
 
-def _workbook(headings: list[str], rows: Iterable[list[str]]) -> Workbook:
+def _workbook(headings: list[str], rows: Iterable[list[str]], content: Content | None) -> Workbook:
     book = Workbook(write_only=True)
     sheet = book.create_sheet(words()["sheet"])
     sheet.freeze_panes = "A2"
@@ -455,15 +473,29 @@ def _workbook(headings: list[str], rows: Iterable[list[str]]) -> Workbook:
             rule = DataValidation(type="list", formula1=choice, allow_blank=True)
             rule.add(f"{letter}2:{letter}200001")
             sheet.data_validations.append(rule)
-    sheet.append(_bold(sheet, headings))
+    needed = {column.heading for column in columns().values() if column.required}
+    sheet.append(_bold(sheet, headings, needed))
     for cells in rows:
         sheet.append([_excel(sheet, cell) for cell in cells])
+    if content is not None:
+        for name in words()["lists"]:
+            _list(book.create_sheet(sheet_name(name)), name, content)
     _explain(book.create_sheet(words()["explanation"]["sheet"]))
     return book
 
 
-def _bold(sheet: Any, texts: Iterable[str]) -> list[WriteOnlyCell]:
-    needed = {column.heading for column in columns().values() if column.required}
+def _list(sheet: Any, name: str, content: Content) -> None:
+    held = columns_of(name)
+    sheet.freeze_panes = "A2"
+    for index, column in enumerate(held.values(), 1):
+        sheet.column_dimensions[get_column_letter(index)].width = column.width
+    needed = {c.heading for c in held.values() if c.required}
+    sheet.append(_bold(sheet, (c.heading for c in held.values()), needed))
+    for line in lines_of(content, name):
+        sheet.append([_excel(sheet, guarded(cell)) for cell in line])
+
+
+def _bold(sheet: Any, texts: Iterable[str], needed: Collection[str]) -> list[WriteOnlyCell]:
     cells = []
     for text in texts:
         cell = WriteOnlyCell(sheet, value=text)
@@ -490,11 +522,21 @@ def _explain(sheet: Any) -> None:
     for line in texts["lines"]:
         sheet.append([line])
     sheet.append([])
-    sheet.append(_bold(sheet, texts["headings"]))
+    sheet.append(_bold(sheet, texts["headings"], ()))
     for column in columns().values():
-        spoken = allowed(column.field) if column.field in words()["words"] else ""
-        cells = [column.heading, texts["required" if column.required else "optional"], column.note, spoken]
-        made = [WriteOnlyCell(sheet, value=cell) for cell in cells]
-        for cell in made:
-            cell.alignment = Alignment(wrap_text=True, vertical="top")
-        sheet.append(made)
+        _explain_column(sheet, column, allowed(column.field) if column.field in words()["words"] else "")
+    for name, said in words()["lists"].items():
+        sheet.append([])
+        sheet.append(_bold(sheet, [f"{texts['further']}“{said['sheet']}”"], ()))
+        sheet.append([said["note"]])
+        for column in columns_of(name).values():
+            _explain_column(sheet, column, "")
+
+
+def _explain_column(sheet: Any, column: Column, spoken: str) -> None:
+    texts = words()["explanation"]
+    cells = [column.heading, texts["required" if column.required else "optional"], column.note, spoken]
+    made = [WriteOnlyCell(sheet, value=cell) for cell in cells]
+    for cell in made:
+        cell.alignment = Alignment(wrap_text=True, vertical="top")
+    sheet.append(made)

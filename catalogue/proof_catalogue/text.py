@@ -13,6 +13,8 @@ from typing import Any
 _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn"}
 _SPACES = re.compile(r"\s+")
 _REPEATS = re.compile(r"([^\w\s])\1{2,}")
+# Names mostly hold nothing else; of these characters none changes but from traditional to simplified.
+_ONLY_HAN = re.compile("[\u4e00-\u9fa5]*")
 _EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\ufe0f\u20e3]")
 
 
@@ -50,6 +52,8 @@ def simplify(text: str) -> str:
 
 def canonical(text: str) -> str:
     """Return the form that names are compared in: cleaned, simplified, lower case, emoji as spaces (same length as `clean`)."""
+    if _ONLY_HAN.fullmatch(text):
+        return simplify(text)
     plain = _EMOJI.sub(" ", simplify(clean(text)))
     return "".join(c.lower() if len(c.lower()) == 1 else c for c in plain)
 

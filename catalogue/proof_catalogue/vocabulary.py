@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,8 @@ import yaml
 
 from .errors import CatalogueError
 from .text import canonical
+
+Cue = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -24,21 +27,34 @@ class Term:
     kind: str
     name: str
     aliases: tuple[str, ...]
-    cues: tuple[tuple[tuple[str, ...], ...], ...]
+    cues: tuple[Cue, ...]
     requirements: tuple[str, ...]
     generic: bool = False
 
-    @property
+    @functools.cached_property
     def names(self) -> tuple[str, ...]:
         """Every wording that says this term by itself."""
         return () if self.generic else tuple(dict.fromkeys((self.name, *self.aliases)))
 
 
-def _cue(pattern: str, where: str) -> tuple[tuple[str, ...], ...]:
+def read_cue(pattern: str) -> Cue:
+    """Return the parts of a cue, joined by +, with their alternatives, parted by /. Raises CatalogueError if one is empty."""
     parts = tuple(tuple(filter(None, (canonical(a) for a in part.split("/")))) for part in pattern.split("+"))
     if not all(parts):
-        raise CatalogueError(f"{where}: the cue {pattern!r} has an empty part")
+        raise CatalogueError(f"the cue {pattern!r} has an empty part")
     return parts
+
+
+def written_cue(cue: Cue) -> str:
+    """Return the pattern that `read_cue` reads."""
+    return "+".join("/".join(part) for part in cue)
+
+
+def _cues(patterns: Iterable[str], where: str) -> tuple[Cue, ...]:
+    try:
+        return tuple(read_cue(pattern) for pattern in patterns)
+    except CatalogueError as error:
+        raise CatalogueError(f"{where}: {error}") from None
 
 
 def _term(kind: str, entry: Any, where: str) -> Term:
@@ -55,14 +71,14 @@ def _term(kind: str, entry: Any, where: str) -> Term:
     return Term(
         kind=kind,
         name=entry["name"],
-        aliases=tuple(canonical(a) for a in entry.get("aliases") or []),
-        cues=tuple(_cue(c, where) for c in entry.get("cues") or []),
+        aliases=tuple(dict.fromkeys(canonical(a) for a in entry.get("aliases") or [])),
+        cues=_cues(entry.get("cues") or [], where),
         requirements=tuple(entry.get("requirements") or []),
         generic=bool(entry.get("generic", False)),
     )
 
 
-def _merged(one: Term, other: Term) -> Term:
+def merged(one: Term, other: Term) -> Term:
     """Return one term from two entries of the same name: matters of several sectors are written in several files."""
     return replace(
         one,
@@ -85,7 +101,7 @@ def _read(kind: str, paths: Iterable[Path]) -> list[Term]:
         for entry in entries:
             term = _term(kind, entry, path.name)
             held = terms.get(term.name)
-            terms[term.name] = _merged(held, term) if held else term
+            terms[term.name] = merged(held, term) if held else term
     return list(terms.values())
 
 

@@ -16,6 +16,7 @@ from datetime import datetime, timezone
 import pytest
 
 from proof_catalogue import content as tables
+from proof_catalogue import editions as module
 from proof_catalogue.content import content_hash
 from proof_catalogue.editions import Editions
 from proof_catalogue.errors import CatalogueError
@@ -137,8 +138,8 @@ def test_what_was_said_on_a_day(editions, folder):
     editions.publish("李", "später", at=datetime(2030, 5, 1, tzinfo=timezone.utc))
     assert editions.on("2026-11-22").number == 1 and editions.on("2030-04-30").number == 1
     assert editions.on("2030-05-01").number == 2
-    assert open_edition(folder, said_on="2029-01-01")[0].rows["F274"].note != "2030"
-    assert open_edition(folder)[0].rows["F274"].note == "2030"
+    assert open_edition(editions, said_on="2029-01-01")[0].rows["F274"].note != "2030"
+    assert open_edition(editions)[0].rows["F274"].note == "2030"
     with pytest.raises(CatalogueError, match="2020-01-01"):
         editions.on("2020-01-01")
 
@@ -192,23 +193,46 @@ def test_an_faq_goes_from_draft_to_published_to_retired(editions):
 
 def test_aliases_keep_their_origin(editions):
     term = next(t for t in editions.draft().terms if t.kind == "proof" and "F274" in t.requirements)
-    with editions._writing() as database:
+    with editions._writing() as connection:
         tables.put_terms(
-            database, [dataclasses.replace(term, aliases=(*term.aliases, "结清税款的纸"))], "清单.xlsx"
+            connection, [dataclasses.replace(term, aliases=(*term.aliases, "结清税款的纸"))], "清单.xlsx"
         )
         found = dict(
-            database.conn.execute(
-                "select alias, origin from term_alias where name = ?", (term.name,)
-            ).fetchall()
+            connection.execute("select alias, origin from term_alias where name = ?", (term.name,)).fetchall()
         )
     assert found["结清税款的纸"] == "清单.xlsx"
     assert {found[a] for a in term.aliases} <= {"随产品"}
 
 
 def test_the_register_says_when_it_was_made_how(editions):
-    with editions._reading() as database:
-        applied = {r["name"] for r in database["_sqlite_migrations"].rows}
+    with editions._reading() as connection:
+        applied = {name for (name,) in connection.execute("select name from _sqlite_migrations")}
     assert {"regions_and_rows", "vocabulary_and_faqs", "editions"} <= applied
+    assert len(applied) == module.SCHEMA
+
+
+def test_opening_waits_for_no_writer(editions, folder, monkeypatch):
+    monkeypatch.setattr(module, "LOCK_SECONDS", 0.1)
+    with editions._writing():
+        assert open_edition(Editions(folder))[1].in_force
+        with pytest.raises(CatalogueError, match="under way"):
+            Editions(folder).change("张", remove=["F155"])
+
+
+def test_an_edition_of_an_older_layout_is_made_anew_when_it_is_asked_and_nothing_else_changes(
+    editions, folder
+):
+    first = editions.get()
+    editions.change("张", remove=["F155"])
+    editions.publish("张", "去掉一条")
+    with contextlib.closing(sqlite3.connect(editions.file(first))) as connection:
+        connection.execute("update meta set value = '1' where key = 'layout'")
+        connection.execute("drop table whole")
+        connection.commit()
+    mark = editions.mark()
+    held, edition = open_edition(editions, str(first.number))
+    assert "F155" in held.rows and edition.number == first.number
+    assert (editions.get().number, editions.mark()) == (2, mark)
 
 
 @pytest.mark.parametrize("content", [b"SQLite format 3\0" + b"x" * 4000, b"hello" * 2000])
@@ -229,6 +253,16 @@ def test_nothing_is_published_yet(tmp_path):
         editions.mark()
     with pytest.raises(CatalogueError, match="no catalogue"):
         Catalogue(tmp_path / "none.db")
+
+
+def test_what_is_discarded_leaves_neither_draft_nor_history(editions):
+    editions.change("张", rows=[row(editions, note="neu")], remove=["F155"])
+    assert {(c.kind, c.subject) for c in editions.discard()} >= {("row", "F274"), ("row", "F155")}
+    assert editions.pending() == [] and editions.discard() == []
+    editions.change("李", rows=[row(editions, note="anders")])
+    editions.publish("李", "x")
+    assert [h["author"] for h in editions.history("row", "F274")] == ["李", "随产品"]
+    assert [h["author"] for h in editions.history("row", "F155")] == ["随产品"]
 
 
 # --- interrupted ----------------------------------------------------------------------------------------------------
@@ -390,7 +424,6 @@ def test_an_unreadable_new_edition_leaves_readers_with_the_old_one(editions, fol
 
 
 def test_what_a_large_publication_leaves_is_encoded_later(editions, folder, monkeypatch):
-    from proof_catalogue import editions as module
 
     monkeypatch.setattr(module, "ENCODE_AT_ONCE", 1)
     editions.change(
@@ -459,6 +492,7 @@ def test_an_older_edition_gets_the_tables_that_were_added_since(editions, folder
         with contextlib.closing(sqlite3.connect(path)) as connection:
             connection.execute("drop table former_region")
             connection.execute("delete from _sqlite_migrations where name = 'former_regions'")
+            connection.execute("pragma user_version = 0")
             connection.commit()
     again = Editions(folder)
     assert opened(again).regions.former == []

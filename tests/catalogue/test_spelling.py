@@ -100,3 +100,16 @@ def test_letters_made_to_cost_time_do_not():
 
 def test_sounds_that_are_commonly_mixed_are_one():
     assert fold("zheng") == fold("zen") and fold("shang") == fold("san") and fold("ming") == fold("min")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("要亲属关糸证明吗", "要亲属关系证明吗"),
+        ("户囗迁移证明", "户口迁移证明"),
+        ("翡翠证明", "翡翠证明"),  # rare, but like no word
+        ("户口迁囗证明", "户口迁囗证明"),  # two words would fit
+    ],
+)
+def test_a_rare_character_within_a_longer_word_is_mended_where_one_word_fits(typed, meant):
+    assert Speller(["亲属关系证明", "户口迁移证明", "户口迁入证明", "户口迁出证明"]).mend(typed) == meant

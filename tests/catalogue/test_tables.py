@@ -13,7 +13,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from proof_catalogue import table_columns, table_files, tables
+from proof_catalogue import table_columns, table_files, table_lists, tables
 from proof_catalogue.errors import CatalogueError
 from proof_catalogue.regions import Regions
 from proof_catalogue.requirement import (
@@ -107,7 +107,7 @@ def test_no_heading_has_two_meanings():
 
 def test_every_message_is_used_and_every_used_one_is_there():
     code = "".join((table_columns.__spec__.loader.get_source(m)) for m in ("proof_catalogue.table_columns",))
-    for module in (table_files, tables):
+    for module in (table_files, table_lists, tables):
         code += module.__spec__.loader.get_source(module.__name__)
     from proof_catalogue import difference
 
@@ -188,6 +188,7 @@ def requirements(draw):
         checked_at=draw(days),
         aliases=tuple(draw(st.lists(names, max_size=3))),
         conditions=tuple(draw(st.lists(names, max_size=3))),
+        asked_as=tuple(draw(st.lists(names, max_size=3))),
         inferred=tuple(
             draw(st.lists(names | st.sampled_from(["data_source", "数据来源", "status"]), max_size=3))
         ),

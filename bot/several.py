@@ -1,0 +1,70 @@
+"""Several questions in one message: each is answered by itself, in order, where each surely asks for something of its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from proof_catalogue.store import Catalogue
+
+from .answer import Answer
+from .answering import Message, Route, answer_message, answers_surely
+from .context import Context
+from .words import say
+
+# What may stand beside another answer; anything else in one of the parts leaves the message whole.
+_TELLS = {"answered", "answered_list", "answered_policy", "clarification", "not_listed"}
+
+_OPEN = {"clarification", "not_listed"}
+
+
+def answer_all(
+    catalogue: Catalogue, message: Message, context: Context, route: Route
+) -> tuple[Answer, Context]:
+    """Return the answer to a message: to each of its questions in order where there are several, else by `route`.
+
+    A later question leans on an earlier one as the next turn of a conversation would (…要无犯罪证明吗，品德证明呢).
+    """
+    if len(message.parts) > 1:
+        joined = _each(catalogue, message, context)
+        if joined:
+            return joined
+    return route(catalogue, message, context)
+
+
+def _each(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context] | None:
+    answers: list[tuple[Answer, Context]] = []
+    # A place that is named once is meant in all parts.
+    place = message.links.region.code if message.links.region else None
+    held = replace(context, region=place or context.region)
+    for part in message.parts:
+        answer, after = answer_message(catalogue, replace(part, follows=bool(answers)), held)
+        if answer.outcome not in _TELLS or not answers_surely(part, answer):
+            continue
+        if any(_same(answer, other) for other, _ in answers):
+            continue
+        answers.append((answer, after))
+        held = after
+    if len(answers) < 2 or all(answer.outcome in _OPEN for answer, _ in answers):
+        return None
+    return _joined([answer for answer, _ in answers]), held
+
+
+def _same(one: Answer, other: Answer) -> bool:
+    """Return whether two answers say the same: the same rows, or the same words where there are none."""
+    if one.verdicts and other.verdicts:
+        return one.verdicts[0]["requirement_id"] == other.verdicts[0]["requirement_id"]
+    return one.replies[0].text == other.replies[0].text
+
+
+def _joined(answers: list[Answer]) -> Answer:
+    first = next((a for a in answers if a.verdicts), answers[0])
+    replies = [reply for answer in answers for reply in answer.replies]
+    replies[0] = replace(replies[0], text=say("two") + "\n" + replies[0].text)
+    return Answer(
+        first.outcome,
+        replies,
+        verdicts=[v for answer in answers for v in answer.verdicts],
+        candidates=[c for answer in answers for c in answer.candidates],
+    )
+
+
