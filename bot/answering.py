@@ -17,6 +17,7 @@ from proof_catalogue.store import Catalogue
 from .answer import Answer, Reply
 from .context import Context, Filled, fill, leans_on, worded_as_follow_up
 from .neighbours import where_to_go
+from .paths.excluded import exclusion, may_pledge
 from .paths.form import asks, is_stand_in
 from .words import say
 
@@ -127,7 +128,7 @@ def verdict_text(row: Requirement, wants: str = "ask_need_proof") -> str:
 
 def path_buttons(row: Requirement) -> list[dict[str, str]]:
     """Return the button that leads down the path of `row`, if the path is one that can be taken here."""
-    if row.verdict_kind == "pledge":
+    if may_pledge(row):
         return [{"title": say("paths.pledge.button"), "payload": f"pledge:{row.id}"}]
     if row.verdict_kind == "verification":
         return [{"title": say("paths.verification.button"), "payload": f"verification:{row.id}"}]
@@ -664,7 +665,11 @@ def _start(catalogue: Catalogue, message: Message, context: Context, kind: str) 
             return _spoken(catalogue, message, context, filled, decision, "ask_need_proof")
     else:
         chain = catalogue.regions.chain(filled.region)
-        offered = [r for r in catalogue.rows.values() if r.verdict_kind == kind and r.region_code in chain]
+        offered = [
+            r
+            for r in catalogue.rows.values()
+            if r.verdict_kind == kind and r.region_code in chain and not exclusion(r)
+        ]
         rows = sorted(offered, key=lambda r: chain.index(r.region_code))
     buttons = [{**_button(r), "payload": f"{kind}:{r.id}"} for r in rows[:CHOICES]]
     head = say("paths.pledge.which" if kind == "pledge" else "paths.verification.which")

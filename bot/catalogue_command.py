@@ -16,6 +16,7 @@ from .settings import read_settings
 if TYPE_CHECKING:
     from proof_catalogue.content import Change
     from proof_catalogue.editions import Edition, Editions
+    from proof_catalogue.requirement import Requirement
     from proof_catalogue.store import Catalogue
 
 _DAY = click.DateTime(formats=["%Y-%m-%d"])
@@ -45,6 +46,18 @@ def _open(which: str | None = None, said_on: datetime | None = None) -> tuple[Ca
     from proof_catalogue.store import open_edition
 
     return open_edition(_editions(), which, said_on.date().isoformat() if said_on else None)
+
+
+def _shipped() -> list[Requirement]:
+    """Return the rows of catalogue/data, or none where they cannot be read: that is a fault which is told anyway."""
+    from proof_catalogue.errors import CatalogueError
+    from proof_catalogue.requirement import read_requirements
+    from proof_catalogue.store import DATA
+
+    try:
+        return read_requirements(DATA / "requirements.jsonl")
+    except CatalogueError:
+        return []
 
 
 def _day(on: datetime | None) -> date:
@@ -301,10 +314,14 @@ def check(draft: bool, errors_only: bool, stale_years: int, on: datetime | None,
     from proof_catalogue.check import check_content
     from proof_catalogue.store import DATA
 
+    from .paths.excluded import faults as excluded_faults
+
     if draft:
-        faults = check_content(_editions().draft(), _day(on), stale_years)
+        content = _editions().draft()
+        faults, rows = check_content(content, _day(on), stale_years), content.rows
     else:
-        faults = find_faults(DATA, _day(on), stale_years)
+        faults, rows = find_faults(DATA, _day(on), stale_years), _shipped()
+    faults = sorted([*faults, *excluded_faults(rows)], key=lambda f: f.level != "error")
     errors = sum(f.level == "error" for f in faults)
     shown = [f for f in faults if f.level == "error" or not errors_only]
     if as_json:

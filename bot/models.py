@@ -23,6 +23,8 @@ SECRETS = tuple(
         "CREDIT_SECRET",
         "SHARED_DATA_URL",
         "SHARED_DATA_SECRET",
+        "NOTIFY_URL",
+        "NOTIFY_SECRET",
     )
 )
 TRAINING_INPUTS = ("config.yml", "domain.yml", "requirements.lock", "nlu", "nlu/data", "bot/dialogue")

@@ -15,7 +15,10 @@ _Cue = tuple[tuple[str, ...], ...]
 def _neighbours() -> tuple[tuple[tuple[_Cue, ...], str], ...]:
     held = yaml.safe_load(FILE.read_text(encoding="utf-8"))
     return tuple(
-        (tuple(tuple(tuple(part.split("/")) for part in cue.split("+")) for cue in entry["says"]), entry["go"])
+        (
+            tuple(tuple(tuple(part.split("/")) for part in cue.split("+")) for cue in entry["says"]),
+            entry["go"],
+        )
         for entry in held
     )
 

@@ -51,6 +51,8 @@ class Settings:
     credit_secret: str = field(default="", repr=False)
     shared_data_url: str = ""  # empty: answers from the catalogue
     shared_data_secret: str = field(default="", repr=False)
+    notify_url: str = ""  # empty: notifications wait for the desk
+    notify_secret: str = field(default="", repr=False)
     person_rate: str = "240/minute"  # limits per conversation, in the same notation
     redis_url: str = ""  # shared by several web processes; empty: this process's memory
     public_url: str = ""  # where citizens reach the page; empty: where this process listens
@@ -185,6 +187,7 @@ def read_settings() -> Settings:
     keys = os.environ.get("MIANZHENG_CASEBOOK_KEY", "")
     credit_url, credit_secret = _service("CREDIT")
     shared_data_url, shared_data_secret = _service("SHARED_DATA")
+    notify_url, notify_secret = _service("NOTIFY")
     proxies = os.environ.get("MIANZHENG_TRUSTED_PROXIES", "")
     return Settings(
         host=os.environ.get("MIANZHENG_HOST") or "127.0.0.1",
@@ -202,6 +205,8 @@ def read_settings() -> Settings:
         credit_secret=credit_secret,
         shared_data_url=shared_data_url,
         shared_data_secret=shared_data_secret,
+        notify_url=notify_url,
+        notify_secret=notify_secret,
         person_rate=_rate("MIANZHENG_PERSON_RATE", Settings.person_rate),
         redis_url=_address("MIANZHENG_REDIS_URL", "", ("redis", "rediss", "unix")),
         public_url=_address("MIANZHENG_PUBLIC_URL", "", ("https", "http")),

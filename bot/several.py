@@ -66,5 +66,3 @@ def _joined(answers: list[Answer]) -> Answer:
         verdicts=[v for answer in answers for v in answer.verdicts],
         candidates=[c for answer in answers for c in answer.candidates],
     )
-
-

@@ -12,17 +12,19 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.staticfiles import StaticFiles
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.casebook.casebook import Casebook, CasebookError, open_casebook
 from bot.casebook.sealing import read_keys
 from bot.paths.credit import open_credit_records
 from bot.paths.guide import Guide
+from bot.paths.notifier import Notifier, open_notifier
 from bot.paths.shared_data import open_shared_data
 from bot.settings import VERSION, Settings, read_settings
 from proof_catalogue.regions import Region
 from proof_catalogue.store import Catalogue, Current, current
 
-from . import api, pages, pledge_pages, problems, web
+from . import api, pages, pledge_pages, problems, report_pages, web
 from .guards import RateLimiter, counts
 from .kept_sessions import InFolder, InRedis, KeptSessions
 from .rasa_client import RasaClient
@@ -63,12 +65,13 @@ async def follow(app: FastAPI, editions: Current) -> None:
             show(app, held)
 
 
-async def watch_cases(casebook: Casebook) -> None:
-    """Run the casebook's clock job each minute: what is to be reminded of, and what became overdue."""
+async def watch_cases(casebook: Casebook, notifier: Notifier) -> None:
+    """Run the casebook's clock job each minute: what is to be reminded of, what became overdue, whom to tell."""
     while True:
         try:
             found = await asyncio.to_thread(casebook.tick)
-        except CasebookError as error:
+            await asyncio.to_thread(notifier.deliver)
+        except (CasebookError, SQLAlchemyError) as error:
             log.error("the casebook's clock job failed: %s", type(error).__name__)
         else:
             for request in found.escalated:
@@ -94,6 +97,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         await asyncio.to_thread(editions.get().warm)
         casebook = await asyncio.to_thread(open_casebook, settings)
         credit = open_credit_records(settings, casebook.credit)
+        notifier = open_notifier(settings, casebook)
         app.state.casebook = casebook
         app.state.make_guide = functools.partial(
             Guide, casebook=casebook, credit=credit, shared_data=open_shared_data(settings)
@@ -103,7 +107,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         show(app, editions.get())
         tasks = [
             asyncio.create_task(work)
-            for work in (app.state.rasa.watch(), follow(app, editions), watch_cases(casebook), kept.watch())
+            for work in (
+                app.state.rasa.watch(),
+                follow(app, editions),
+                watch_cases(casebook, notifier),
+                kept.watch(),
+            )
         ]
         if app.state.wechat:
             await app.state.wechat.start()
@@ -114,6 +123,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             task.cancel()
         await app.state.rasa.close()
         await kept.close()
+        notifier.close()
         await asyncio.to_thread(casebook.close)
 
     app = FastAPI(
@@ -161,6 +171,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(api.router)
     app.include_router(web.router)
     app.include_router(pledge_pages.router)
+    app.include_router(report_pages.router)
     app.include_router(wechat.router)
     app.mount("/static", StaticFiles(directory=pages.STATIC_DIR))
     return app

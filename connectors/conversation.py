@@ -24,6 +24,7 @@ from .plain_text import wants_human
 from .problems import Problem
 from .rasa_client import RasaClient, RasaDown
 from .sessions import Session
+from .words import word
 
 log = logging.getLogger("mianzheng.conversation")
 
@@ -105,32 +106,75 @@ def _fixed(outcome: str, text: str, intent: str) -> dict[str, Any]:
 async def _answer(
     state: Any, session: Session, payload: str | None, guarded: Guarded | None, message: str
 ) -> dict[str, Any]:
-    """Answer one turn: what is meant for a form or a case never reaches Rasa, everything else does, masked."""
+    """Answer one turn; results that the citizen has not heard of yet come with it."""
     guide: Guide = state.guide
     talk = await asyncio.to_thread(_talk, guide, session)
     try:
-        if guarded is not None and guarded.attack:
-            made = _fixed("guardrail_attack", say("guardrail_attack"), "attack")
-        elif guarded is not None and guarded.crisis:
-            return _fixed("handoff", say("crisis"), "human")
-        elif guarded is not None and wants_human(guarded.text):
-            # Typed or pressed, in any state, with Rasa or without.
-            made = await _asked(state, session, "human", guarded)
-        else:
-            heard = await asyncio.to_thread(_heard, guide, talk, payload, message)
-            if heard is not None:
-                return {**heard.wire(), "intent": {"name": "inform", "confidence": 1.0}}
-            if guarded is not None and guarded.nothing_left:
-                made = _fixed("guardrail_privacy", say("guardrail_privacy"), "privacy")
-            else:
-                made = await _asked(state, session, payload, guarded)
-                task = made.pop("task", None)
-                if task is not None:
-                    begun = await asyncio.to_thread(guide.begin, talk, task, clean(message), Answer.of(made))
-                    made = {**made, **begun.wire()}
-        return await asyncio.to_thread(guide.after, talk, made, clean(message))
+        made = await _made(state, session, talk, payload, guarded, message)
+        if not (guarded and (guarded.attack or guarded.crisis)) and made["outcome"] != "error":
+            news = await asyncio.to_thread(guide.news, talk)
+            if news is not None:
+                made["replies"].append(Answer("smalltalk", [news]).wire()["replies"][0])
+        return made
     finally:
         session.form = talk.form
+
+
+async def _made(
+    state: Any, session: Session, talk: Talk, payload: str | None, guarded: Guarded | None, message: str
+) -> dict[str, Any]:
+    """Answer what was said: what is meant for a form or a case never reaches Rasa, everything else does, masked."""
+    guide: Guide = state.guide
+    if guarded is not None and guarded.attack:
+        made = _fixed("guardrail_attack", say("guardrail_attack"), "attack")
+    elif guarded is not None and guarded.crisis:
+        return _fixed("handoff", say("crisis"), "human")
+    elif payload == "human" or (guarded is not None and wants_human(guarded.text)):
+        # Typed or pressed, in any state, with Rasa or without.
+        made = await _handed_off(
+            session, guide, talk, await _asked(state, session, "human", guarded), guarded
+        )
+    else:
+        heard = await asyncio.to_thread(_heard, guide, talk, payload, message)
+        if heard is not None:
+            return {**heard.wire(), "intent": {"name": "inform", "confidence": 1.0}}
+        if guarded is not None and guarded.nothing_left:
+            made = _fixed("guardrail_privacy", say("guardrail_privacy"), "privacy")
+        else:
+            made = await _asked(state, session, payload, guarded)
+            task = made.pop("task", None)
+            if task is not None:
+                begun = await asyncio.to_thread(guide.begin, talk, task, clean(message), Answer.of(made))
+                made = {**made, **begun.wire()}
+            elif made["outcome"] == "handoff" and (made.get("intent") or {}).get("name") == "human":
+                made = await _handed_off(session, guide, talk, made, guarded)
+    return await asyncio.to_thread(guide.after, talk, made, clean(message))
+
+
+async def _handed_off(
+    session: Session, guide: Guide, talk: Talk, made: dict[str, Any], guarded: Guarded | None
+) -> dict[str, Any]:
+    """Return the words on how to reach a person, with the callback request that was left and what it offers."""
+    turns = transcript(session.turns) + ([{"who": "citizen", "text": guarded.text}] if guarded else [])
+    left = await asyncio.to_thread(guide.hand_off, talk, turns)
+    answer = Answer.of(made)
+    answer.replies[-1].text += "\n" + left.text
+    answer.replies[-1].buttons += left.buttons
+    return {**made, **answer.wire()}
+
+
+def transcript(turns: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Return a conversation as it may be left to staff: numbers masked, and nothing of what was said to a form."""
+    kept, form = [], None
+    for turn in turns:
+        reply = turn["reply"]
+        to_form = reply["intent"]["name"] == "inform" and (form or reply["form"])
+        texts = [r["text"] for r in reply["replies"]]
+        said = word("transcript.to_form") if to_form else turn["message"]
+        answered = word("transcript.of_form") if to_form else "\n".join(texts)
+        kept += [{"who": "citizen", "text": said}, {"who": "assistant", "text": answered}]
+        form = reply["form"]
+    return kept
 
 
 def _talk(guide: Guide, session: Session) -> Talk:

@@ -47,8 +47,12 @@ def chosen(text: str, choices: Menu) -> str | None:
 
 
 def wants_human(text: str) -> bool:
-    """Return whether `text` is nothing but the wish for a person."""
-    return text.strip("。.!！~～ ") in held("plain.human")
+    """Return whether `text` is nothing but the wish for a person, in a word or in a short sentence."""
+    said = text.strip("。.!！~～ ")
+    if said in held("plain.human"):
+        return True
+    short = len(said) <= 12 and not any(word in said for word in held("plain.human_not"))
+    return short and any(word in said for word in held("plain.human_within"))
 
 
 def showable(text: str) -> str:

@@ -11,10 +11,12 @@ from fastapi.responses import HTMLResponse, Response
 
 from bot.casebook.casebook import CaseError, find_reference
 from bot.casebook.pledges import DOCUMENTS, LetterCheck, Pledge
+from bot.paths.excluded import may_pledge
 from bot.paths.form import Talk
 from bot.paths.guide import Guide
-from bot.paths.pledge import CHINA, PledgeForm, handling_line, notice, other_way
+from bot.paths.pledge import CHINA, PledgeForm, excluded_lines, handling_line, notice, other_way
 from proof_catalogue.errors import CatalogueError
+from proof_catalogue.requirement import Requirement
 
 from .pages import (
     HEADERS,
@@ -49,6 +51,10 @@ def _limit(request: Request) -> None:
 
 def _message(request: Request, text: str, status: int = 404) -> HTMLResponse:
     return draw("notice.html", request, {"text": text, "w": words()}, status)
+
+
+def _not_offered(request: Request, row: Requirement) -> HTMLResponse:
+    return _message(request, "\n".join(excluded_lines(row) or [words()["not_offered"]]), 409)
 
 
 def _mine(request: Request, reference: str, key: str) -> Pledge | None:
@@ -111,8 +117,8 @@ async def begin_page(request: Request, requirement_id: str) -> Response:
         row = request.app.state.catalogue.requirement(requirement_id)
     except CatalogueError:
         return _message(request, words()["unknown"])
-    if row.verdict_kind != "pledge":
-        return _message(request, words()["not_offered"], 409)
+    if not may_pledge(row):
+        return _not_offered(request, row)
     form: PledgeForm = request.app.state.guide.pledge
     context = {"w": words(), "row": row, "way": other_way(row), "elements": notice(row)["elements"]}
     return draw("pledge_new.html", request, {**context, "law": form.page_law()})
@@ -130,8 +136,8 @@ async def begin_draft(request: Request, requirement_id: str) -> Response:
         return _message(request, problem.detail or problem.title, problem.status)
     except CatalogueError:
         return _message(request, words()["unknown"])
-    if row.verdict_kind != "pledge":
-        return _message(request, words()["not_offered"], 409)
+    if not may_pledge(row):
+        return _not_offered(request, row)
     guide: Guide = state.guide
     session = await state.sessions.find(visitor(request)) or state.sessions.open(visitor(request))
     talk = Talk(guide.casebook.owner_of(session.id), session.region)

@@ -8,6 +8,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as in the running system, and before NumPy is loaded
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck
@@ -17,6 +18,8 @@ from bot.models import prepare_catalogue
 from bot.settings import Settings, read_settings
 from proof_catalogue.store import Catalogue, open_default
 
+from .bot.paths.support import SECRET, Platform
+from .identities import BARRED, UNKNOWN_TO_PLATFORM
 from .support import ROOT, Stack, free_ports, kill_marked
 
 hypothesis_settings.register_profile(
@@ -63,10 +66,22 @@ def catalogue(here: Settings) -> Catalogue:
     return open_default()  # the very one that actions and Rasa's components open
 
 
+def standing(asked: dict[str, Any]) -> Any:
+    """Return what the credit platform of the tests says: one person is barred, for one it is down."""
+    if asked["id_number"] == UNKNOWN_TO_PLATFORM:
+        return 503, {}, 0.0
+    if asked["id_number"] == BARRED:
+        return {"handling": "refused", "reason": "曾作虚假承诺。", "source": "某某局2026年认定"}
+    return {"handling": "normal"}
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The whole system, started as an operator starts it; it must end without leaving a process behind."""
+    """The whole system, started as an operator starts it, with a credit platform beside it; it must end without leaving a
+    process behind."""
+    platform = Platform(standing)
     running = Stack(tmp_path_factory.mktemp("stack") / "run.log")
+    running.more = {"MIANZHENG_CREDIT_URL": platform.url, "MIANZHENG_CREDIT_SECRET": SECRET}
     running.start()
     try:
         running.wait_until_ok(START_LIMIT)
@@ -76,6 +91,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         assert status == 0, f"TERM gave exit status {status}:\n{running.tail()}"
         assert not running.left(), f"processes are left: {running.left()}"
     finally:
+        platform.close()
         kill_marked(running.mark)
         if running.process:
             running.process.wait(10)

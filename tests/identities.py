@@ -14,3 +14,8 @@ def made_up(serial: int = 1, born: str = "19900101", region: str = "330102") -> 
 def spoilt(number: str) -> str:
     """Return `number` with a wrong check digit."""
     return number[:-1] + ("0" if number[-1] != "0" else "1")
+
+
+# What the credit platform of the tests knows: one person who may not pledge, and one for whom it does not answer.
+BARRED = made_up(901)
+UNKNOWN_TO_PLATFORM = made_up(902)

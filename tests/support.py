@@ -98,6 +98,7 @@ class Stack:
     ports: tuple[int, int, int] = (0, 0, 0)
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
     process: subprocess.Popen[bytes] | None = None
+    more: dict[str, str] = field(default_factory=dict)  # settings besides those of every test
 
     def __post_init__(self) -> None:
         if self.ports == (0, 0, 0):
@@ -133,6 +134,7 @@ class Stack:
             "MIANZHENG_CASEBOOK_URL": f"sqlite:///{self.casebook}",
             "MIANZHENG_PERSON_RATE": "100000/minute",
             "MIANZHENG_TEST_MARK": self.mark,
+            **self.more,
         }
 
     def start(self) -> None:

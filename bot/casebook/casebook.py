@@ -10,7 +10,8 @@
 
 Everything is synchronous and safe to call from many threads and from two processes on one database; an async caller
 uses `asyncio.to_thread`. Each kind of case has its own part, so that a caller sees at once what it may do:
-`pledges`, `verifications`, `reports`, `credit`, `desk`, `forms` that are still open, and `upkeep` for jobs. What a case does not allow is a
+`pledges`, `verifications`, `reports`, `credit`, `desk`, `forms` that are still open, `notifications` to be delivered, and
+`upkeep` for jobs. What a case does not allow is a
 `CaseError` with a `code`; that the casebook cannot be used at all is a `CasebookError`.
 """
 
@@ -24,6 +25,7 @@ from .credit_records import CreditBook
 from .demand_reports import DemandReports
 from .desk import Desk
 from .errors import CasebookError, CaseError
+from .notifications import Notifications
 from .open_forms import OpenForms
 from .pledges import Pledges
 from .store import Book, CaseFilter, Clock, Page, find_reference, utc_now
@@ -63,6 +65,7 @@ class Casebook:
         self.credit = CreditBook(book)
         self.desk = Desk(book)
         self.forms = OpenForms(book)
+        self.notifications = Notifications(book)
         self.upkeep = Upkeep(book, self.pledges)
 
     def owner_of(self, session_id: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ import click
 
 from ..settings import read_settings
 from .casebook import Casebook, CaseError, CaseFilter, Page, open_casebook
-from .demand_reports import OUTCOMES
+from .demand_reports import FEWEST, OUTCOMES
 from .pledges import HANDLINGS
 from .sealing import new_key as make_key
 from .store import CHINA, MOST_ON_PAGE
@@ -64,9 +65,16 @@ def rotate_key() -> None:
 
 @casebook.command()
 def tick() -> None:
-    """Run the clock job as the web process does each minute: reminders, overdue requests, retention once a day."""
+    """Run the clock job as the web process does each minute: reminders, overdue requests, notifications; retention once a day."""
+    from ..paths.notifier import open_notifier
+
     with _open() as book:
         done = book.tick()
+        notifier = open_notifier(read_settings(), book)
+        sent = notifier.deliver()
+        notifier.close()
+        if sent:
+            click.echo(f"delivered: {sent} notifications")
         for kind, found in (("reminder", done.reminded), ("overdue", done.escalated)):
             for one in found:
                 due = one.due_at.astimezone(CHINA).isoformat(timespec="minutes")
@@ -85,7 +93,10 @@ def retire() -> None:
 
 @casebook.command("list")
 @click.argument(
-    "kind", type=click.Choice(["pledges", "verifications", "reports", "credit", "callbacks", "feedback"])
+    "kind",
+    type=click.Choice(
+        ["pledges", "verifications", "reports", "credit", "callbacks", "feedback", "notifications"]
+    ),
 )
 @click.option("--state")
 @click.option("--region", help="GB/T 2260 code; holds the regions below it.")
@@ -101,6 +112,7 @@ def list_(kind: str, state: str | None, region: str | None, number: int, size: i
             "credit": book.credit.page,
             "callbacks": book.desk.callbacks,
             "feedback": book.desk.feedback,
+            "notifications": book.notifications.page,
         }
         found = parts[kind](CaseFilter(state=state, region=region), number, size)
     _show(found.items)
@@ -159,10 +171,17 @@ def close_report(reference: str, outcome: str, explanation: str, staff: str) -> 
 
 @casebook.command()
 @click.argument("month")
-def board(month: str) -> None:
+@click.option(
+    "--fewest",
+    default=FEWEST,
+    show_default=True,
+    type=click.IntRange(1),
+    help="With fewer different demands than this, a region or an office is listed and not ranked.",
+)
+def board(month: str, fewest: int) -> None:
     """Print the board (领跑榜, 后进榜) of a month, YYYY-MM, as JSON."""
     with _open() as book:
-        _show(book.reports.board(month))
+        _show(book.reports.board(month, fewest=fewest))
 
 
 @casebook.command("record-false-pledge")
@@ -216,6 +235,31 @@ def credit(reference: str, step: str, words: str, staff: str) -> None:
     click.echo(done.state)
 
 
+@casebook.command("close-callback")
+@click.argument("reference")
+@click.option("--note", default="", help="Words for the citizen, who may ask after the number.")
+@_staff
+def close_callback(reference: str, note: str, staff: str) -> None:
+    """Record that a citizen was called back."""
+    with _open() as book:
+        click.echo(book.desk.finish_callback(reference, note, staff).state)
+
+
+@casebook.command()
+@click.argument("reference")
+@click.option("--to", type=click.Path(dir_okay=False, path_type=Path), required=True, help="A new file.")
+@_staff
+def photo(reference: str, to: Path, staff: str) -> None:
+    """Write a demand report's photo (JPEG) to a file; exit status 1 if it has none. This is audited."""
+    with _open() as book:
+        found = book.reports.photo(reference, staff)
+    if found is None:
+        click.echo("no photo", err=True)
+        sys.exit(1)
+    with os.fdopen(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+        out.write(found)
+
+
 @casebook.command("export")
 @_person
 @_staff
@@ -237,6 +281,17 @@ def delete(id_number: str, staff: str) -> None:
         done = book.upkeep.delete_person(id_number=id_number, staff=staff)
     click.echo(", ".join(f"{count} {kind}" for kind, count in done.items()) or "nothing is kept")
     sys.exit(0 if done else 1)
+
+
+@casebook.command("delete-case")
+@click.argument("reference")
+@_staff
+@click.confirmation_option(prompt="Erase what is personal in this case?")
+def delete_case(reference: str, staff: str) -> None:
+    """Erase what is personal in one case (CN, HC, JB, HH, FK); its number, dates and what it was about stay."""
+    with _open() as book:
+        book.upkeep.delete_case(reference, staff=staff)
+    click.echo("erased")
 
 
 @casebook.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import statistics
+import threading
 import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from sqlalchemy.engine import Connection, Row
 
 from . import tables
 from .errors import CaseError
+from .notifications import notify, settle
 from .photo import clean_photo
 from .store import CHINA, CITIZEN, Book, CaseFilter, Page
 
@@ -64,36 +66,56 @@ class DemandReport:
     comment: str = field(repr=False, default="")
 
 
+# Fewer demands than this in a month say too little of a region or an office to rank it (this service's own setting).
+FEWEST = 3
+
+
 @dataclass(frozen=True)
 class BoardLine:
-    """One region or office in a month. Shares are between 0 and 1; None where nothing is there to measure."""
+    """One region or office in a month. Shares are between 0 and 1; None where nothing is there to measure.
+
+    A demand that many report is one demand. It counts as unlawful once staff have corrected it or, until they have looked
+    at it, if the catalogue says so; what was closed as explained or unfounded counts against nobody.
+    """
 
     name: str  # a GB/T 2260 code, or an office's name
     region: str
     reports: int  # joined ones counted
+    demands: int  # different ones
     unlawful: int
     corrected: int
     closed: int
     closed_share: float
     median_hours: float | None  # from receipt to close
+    rated: int  # citizens who said whether they are content
     satisfied_share: float | None
     open_unlawful: int
 
 
 @dataclass(frozen=True)
 class Board:
-    """A month's board: who leads (领跑榜) and who lags (后进榜), by region and by office, best and worst first."""
+    """A month's board: who leads (领跑榜) and who lags (后进榜), by region and by office, best and worst first.
+
+    Who had fewer than `fewest` demands is not ranked, and listed under `few_…` by name.
+    """
 
     month: str  # YYYY-MM, China's time
+    fewest: int
     leading_regions: list[BoardLine]
     lagging_regions: list[BoardLine]
+    few_regions: list[BoardLine]
     leading_offices: list[BoardLine]
     lagging_offices: list[BoardLine]
+    few_offices: list[BoardLine]
+
+
+def _folded(text: str) -> str:
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text)).lower()
 
 
 def same_demand(region: str, office: str, proof: str, matter: str) -> str:
     """Return what two reports of one demand have in common, whatever their spacing, width or punctuation."""
-    parts = (re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", p)).lower() for p in (office, proof, matter))
+    parts = (_folded(part) for part in (office, proof, matter))
     return hashlib.sha256("\0".join([region, *parts]).encode()).hexdigest()
 
 
@@ -102,6 +124,8 @@ class DemandReports:
 
     def __init__(self, book: Book) -> None:
         self._book = book
+        # One photo is decoded at a time: each takes up to 120 MB of memory.
+        self._drawing = threading.Lock()
 
     def open(
         self,
@@ -116,7 +140,6 @@ class DemandReports:
         lawful: str,
         requirement_id: str | None = None,
         contact: str = "",
-        photo: bytes | None = None,
     ) -> DemandReport:
         """Keep a report and route it to its region; a report of a demand that is being worked on is joined to it.
 
@@ -140,7 +163,6 @@ class DemandReports:
             raise CaseError("bad_value", "lawful")
         if not re.fullmatch(r"\d{6}", region):
             raise CaseError("bad_value", "region")
-        picture = clean_photo(photo) if photo else None
         table, sameness = tables.demand_reports, same_demand(region, office, proof, matter)
         with self._book.writing() as connection:
             self._book.hold(connection, sameness)
@@ -169,9 +191,7 @@ class DemandReports:
                 sameness=sameness,
                 joined_to=first.reference if first else None,
             )
-            if picture:
-                sealed = self._book.sealer.seal(picture, self._photo_place(reference))
-                self._book.change(connection, table, reference, CITIZEN, "photo", photo=sealed)
+            notify(self._book, connection, "report_received", reference, region)
             return self._report(connection, self._book.row(connection, table, reference))
 
     def get(self, reference: str, owner: str | None = None) -> DemandReport | None:
@@ -260,11 +280,40 @@ class DemandReports:
                 self._book.change(
                     connection, table, row.reference, f"staff:{staff}", action, *_names(values), **own
                 )
+                if "state" in values:  # not where it was only sent on to another region
+                    settle(connection, row.reference, self._book.now())
             return self._report(connection, self._book.row(connection, table, reference))
 
-    def untold(self, owner: str) -> list[DemandReport]:
-        """Return an owner's closed reports whose outcome the owner has not been told yet."""
-        return [r for r in self.of_owner(owner) if r.state == "closed" and r.told_at is None]
+    def untold(self, owner: str) -> list[str]:
+        """Return the numbers of an owner's closed reports whose outcome the owner has not been told yet."""
+        table = tables.demand_reports
+        closed = (table.c.owner == owner, table.c.state == "closed", table.c.told_at.is_(None))
+        with self._book.reading() as connection:
+            found = select(table.c.reference).where(*closed).order_by(table.c.closed_at)
+            return list(connection.execute(found).scalars())
+
+    def add_photo(self, reference: str, photo: bytes) -> DemandReport:
+        """Keep a photo with a report that is still worked on, in place of an earlier one; drawn anew and sealed.
+
+        Raises CaseError: unknown_reference, wrong_state, too_long, bad_value (see `clean_photo`).
+        """
+        with self._drawing:
+            picture = clean_photo(photo)
+        sealed = self._book.sealer.seal(picture, self._photo_place(reference))
+        return self._set_photo(reference, "photo", sealed)
+
+    def drop_photo(self, reference: str) -> DemandReport:
+        """Erase a report's photo. Raises CaseError: unknown_reference, wrong_state."""
+        return self._set_photo(reference, "drop_photo", None)
+
+    def _set_photo(self, reference: str, action: str, sealed: bytes | None) -> DemandReport:
+        table = tables.demand_reports
+        with self._book.writing() as connection:
+            row = self._book.row(connection, table, reference)
+            if row.state not in ("received", "handling"):
+                raise CaseError("wrong_state", row.state)
+            self._book.change(connection, table, reference, CITIZEN, action, photo=sealed)
+            return self._report(connection, self._book.row(connection, table, reference))
 
     def mark_told(self, reference: str) -> DemandReport:
         """Record that the outcome was told; then satisfaction may be asked. Raises CaseError: unknown_reference, wrong_state."""
@@ -289,10 +338,15 @@ class DemandReports:
             if comment:
                 values["sealed"] = self._seal(row, comment=comment)
             self._book.change(connection, table, reference, CITIZEN, action, **values)
+            if values.get("satisfied") is False:
+                notify(self._book, connection, "report_unsatisfied", reference, row.region)
             return self._report(connection, self._book.row(connection, table, reference))
 
-    def board(self, month: str, most: int = 10) -> Board:
-        """Return the board of a month (YYYY-MM), made of the reports received in it. Raises CaseError: bad_value."""
+    def board(self, month: str, most: int = 10, fewest: int = FEWEST) -> Board:
+        """Return the board of a month (YYYY-MM), made of the reports received in it; `most` lines a list.
+
+        Regions and offices with fewer than `fewest` demands are listed and not ranked. Raises CaseError: bad_value.
+        """
         try:
             since = datetime.strptime(month, "%Y-%m").replace(tzinfo=CHINA)
         except ValueError:
@@ -302,6 +356,8 @@ class DemandReports:
         columns = [
             table.c[n]
             for n in (
+                "reference",
+                "joined_to",
                 "region",
                 "office",
                 "lawful",
@@ -318,18 +374,22 @@ class DemandReports:
         regions: dict[Any, list[Row]] = defaultdict(list)
         offices: dict[Any, list[Row]] = defaultdict(list)
         with self._book.reading() as connection:
-            for row in connection.execute(of_month):
-                regions[(row.region, row.region)].append(row)
-                offices[(row.office, row.region)].append(row)
-        by_region, by_office = (
-            [_line(name, region, rows) for (name, region), rows in g.items()] for g in (regions, offices)
-        )
+            for row in connection.execute(of_month.order_by(table.c.created_at)):
+                regions[row.region].append(row)
+                offices[(_folded(row.office), row.region)].append(row)
+        by_region = [_line(region, rows) for region, rows in regions.items()]
+        by_office = [_line(rows[0].office, rows) for rows in offices.values()]
+        ranked_regions, few_regions = _enough(by_region, fewest)
+        ranked_offices, few_offices = _enough(by_office, fewest)
         return Board(
             month,
-            _leading(by_region)[:most],
-            _lagging(by_region)[:most],
-            _leading(by_office)[:most],
-            _lagging(by_office)[:most],
+            fewest,
+            _leading(ranked_regions)[:most],
+            _lagging(ranked_regions)[:most],
+            few_regions,
+            _leading(ranked_offices)[:most],
+            _lagging(ranked_offices)[:most],
+            few_offices,
         )
 
     def _photo_place(self, reference: str) -> str:
@@ -368,30 +428,46 @@ def _names(values: dict[str, Any]) -> list[str]:
     return [str(values[n]) for n in ("state", "region", "outcome") if n in values]
 
 
-def _line(name: str, region: str, rows: list[Row]) -> BoardLine:
-    closed = [r for r in rows if r.state == "closed"]
-    hours = [(r.closed_at - r.created_at).total_seconds() / 3600 for r in closed]
-    rated = [r.satisfied for r in rows if r.satisfied is not None]
-    unlawful = [r for r in rows if r.lawful == "unlawful" or r.outcome == "corrected"]
+def _line(name: str, rows: list[Row]) -> BoardLine:
+    # All reports of one demand share its fate: the first of them stands for it.
+    demands = list({row.joined_to or row.reference: row for row in reversed(rows)}.values())
+    closed = [d for d in demands if d.state == "closed"]
+    hours = [(d.closed_at - d.created_at).total_seconds() / 3600 for d in closed]
+    rated = [row.satisfied for row in rows if row.satisfied is not None]
+    corrected = sum(d.outcome == "corrected" for d in closed)
+    open_unlawful = sum(d.state != "closed" and d.lawful == "unlawful" for d in demands)
     return BoardLine(
         name=name,
-        region=region,
+        region=rows[0].region,
         reports=len(rows),
-        unlawful=len(unlawful),
-        corrected=sum(r.outcome == "corrected" for r in rows),
+        demands=len(demands),
+        unlawful=corrected + open_unlawful,
+        corrected=corrected,
         closed=len(closed),
-        closed_share=len(closed) / len(rows),
+        closed_share=len(closed) / len(demands),
         median_hours=statistics.median(hours) if hours else None,
+        rated=len(rated),
         satisfied_share=sum(rated) / len(rated) if rated else None,
-        open_unlawful=sum(r.state != "closed" for r in unlawful),
+        open_unlawful=open_unlawful,
     )
+
+
+def _enough(lines: list[BoardLine], fewest: int) -> tuple[list[BoardLine], list[BoardLine]]:
+    """Return the lines with enough demands to be ranked, and the others by region and name."""
+    few = [line for line in lines if line.demands < fewest]
+    return [line for line in lines if line.demands >= fewest], sorted(few, key=lambda x: (x.region, x.name))
+
+
+def _content(line: BoardLine) -> float:
+    """Return the share of content citizens, drawn towards a half where few have said so: one voice is not 100 %."""
+    return ((line.satisfied_share or 0.0) * line.rated + 1) / (line.rated + 2)
 
 
 def _leading(lines: list[BoardLine]) -> list[BoardLine]:
     """Return who has closed everything that came, the most content citizens and the quickest answers first."""
     return sorted(
-        (x for x in lines if x.closed == x.reports),
-        key=lambda x: (-(x.satisfied_share or 0.0), x.median_hours or 0.0, -x.reports, x.name),
+        (x for x in lines if x.closed == x.demands),
+        key=lambda x: (-_content(x), x.median_hours or 0.0, -x.demands, x.name),
     )
 
 

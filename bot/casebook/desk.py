@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from sqlalchemy.engine import Row
 
 from . import tables
 from .errors import CaseError
+from .notifications import notify, settle
 from .store import CITIZEN, Book, CaseFilter, Page
 
 REASONS = ("wrong", "outdated", "unclear", "not_my_question", "other", "")
@@ -30,7 +32,7 @@ class Callback:
 
     reference: str
     owner: str
-    state: str  # open or done
+    state: str  # open, done, cancelled or deleted
     region: str
     created_at: datetime
     closed_at: datetime | None
@@ -95,6 +97,7 @@ class Desk:
                 reference = self._book.add(
                     connection, table, CITIZEN, sealed, owner=owner, region=region, state="open"
                 )
+                notify(self._book, connection, "callback_requested", reference, region)
             else:
                 reference = row.reference
                 sealed["phone"] = phone or self._open(row).get("phone", "")
@@ -129,6 +132,56 @@ class Desk:
                 closed_at=self._book.now(),
                 sealed=self._book.sealer.seal_fields(sealed, self._book.place(table, reference)),
             )
+            settle(connection, reference, self._book.now())
+            return self._callback(self._book.row(connection, table, reference))
+
+    def get_callback(self, reference: str) -> Callback | None:
+        """Return a callback request, or None. Without asking whose it is: show `phone` and `note` to its owner or staff only."""
+        table = tables.callbacks
+        with self._book.reading() as connection:
+            row = connection.execute(select(table).where(table.c.reference == reference)).first()
+        return self._callback(row) if row else None
+
+    def open_callback(self, owner: str) -> Callback | None:
+        """Return an owner's open callback request, or None."""
+        table = tables.callbacks
+        with self._book.reading() as connection:
+            row = connection.execute(
+                select(table).where(table.c.owner == owner, table.c.state == "open")
+            ).first()
+        return self._callback(row) if row else None
+
+    def set_phone(self, reference: str, phone: str, owner: str) -> Callback:
+        """Keep the number at which the citizen wishes to be called. Raises CaseError: unknown_reference, wrong_state, too_long."""
+        if len(phone) > 40:
+            raise CaseError("too_long", "phone")
+        return self._change_own(reference, owner, "phone", lambda held: {**held, "phone": phone})
+
+    def cancel_callback(self, reference: str, owner: str) -> Callback:
+        """Take a request back; what was left with it is erased. Raises CaseError: unknown_reference, wrong_state."""
+        return self._change_own(
+            reference, owner, "cancel", lambda _: {}, state="cancelled", closed_at=self._book.now()
+        )
+
+    def _change_own(
+        self,
+        reference: str,
+        owner: str,
+        action: str,
+        changed: Callable[[dict[str, Any]], dict[str, Any]],
+        **values: Any,
+    ) -> Callback:
+        table = tables.callbacks
+        with self._book.writing() as connection:
+            row = self._book.row(connection, table, reference, owner)
+            if row.state != "open":
+                raise CaseError("wrong_state", row.state)
+            sealed = self._book.sealer.seal_fields(
+                changed(self._open(row)), self._book.place(table, reference)
+            )
+            self._book.change(connection, table, reference, CITIZEN, action, sealed=sealed, **values)
+            if "state" in values:
+                settle(connection, reference, self._book.now())
             return self._callback(self._book.row(connection, table, reference))
 
     def read_callback(self, reference: str, staff: str) -> Callback:

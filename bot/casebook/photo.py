@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from .errors import CaseError
 
@@ -28,8 +28,13 @@ def clean_photo(data: bytes) -> bytes:
             with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
                 if picture.width * picture.height > MOST_PIXELS:
                     raise CaseError("too_long", "photo")
+                picture.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))  # a large JPEG is decoded small at once
                 upright = ImageOps.exif_transpose(picture).convert("RGB")
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError):
+    except CaseError:
+        raise
+    except Image.DecompressionBombError:
+        raise CaseError("too_long", "photo") from None
+    except Exception:  # what decoders make of a hostile file is not theirs to promise
         raise CaseError("bad_value", "photo") from None
     upright.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     # A new image, so that nothing that clung to the old one is saved with it.

@@ -42,6 +42,7 @@ PREFIXES = {
     "unanswered": "WD",
     "credit_records": "XY",
     "open_forms": "BD",
+    "notifications": "TZ",
 }
 _REFERENCE = re.compile(
     rf"(?<![0-9A-Z])({'|'.join(PREFIXES.values())})[\s-]*(\d{{6}})[\s-]*([0-9A-Z]{{6}})(?![0-9A-Z])"

@@ -121,6 +121,7 @@ verifications = _case(
     Column("result", String(24)),
     Column("reminded_at", Instant),
     Column("escalated_at", Instant),
+    Column("told_at", Instant),
     Index("ix_verifications_due", "state", "due_at"),
 )
 
@@ -172,6 +173,25 @@ credit_records = _case(
     Column("source", String(200), nullable=False),
     Column("found_at", Instant, nullable=False),
     Column("until", Instant, nullable=False),
+)
+
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("reference", String(40), primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("case_reference", String(32), nullable=False, index=True),
+    Column("region", String(6), nullable=False),
+    Column("role", String(24), nullable=False),
+    Column("addressee", String(120), nullable=False),
+    Column("due_at", Instant),
+    Column("state", String(24), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", Instant, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Index("ix_notifications_next_at", "state", "next_at"),
+    Index("ix_notifications_updated_at", "updated_at", "reference", "region"),
 )
 
 audit = Table(

@@ -16,8 +16,9 @@ from sqlalchemy.engine import Connection, Row
 
 from . import tables
 from .errors import CasebookError, CaseError
+from .notifications import settle
 from .pledges import Pledges, _marked
-from .store import CHINA, CITIZEN, JOB, Book
+from .store import CHINA, CITIZEN, JOB, PREFIXES, Book
 
 _BATCH = 200
 _OWNED = (tables.verifications, tables.demand_reports, tables.callbacks, tables.feedback)
@@ -86,7 +87,8 @@ class Upkeep:
             done["pledges"] += 1
         for table in _OWNED:
             closed: tuple[Any, ...] = (table.c.state != "deleted", table.c.updated_at < before(table.name))
-            if table is not tables.feedback:
+            # Feedback is never closed, and a conversation that nobody called back about is not kept for ever.
+            if table not in (tables.feedback, tables.callbacks):
                 closed += (table.c.closed_at.is_not(None),)
             for connection, row in self._each(table, *closed):
                 self._erase(connection, table, row, JOB, "expire")
@@ -97,12 +99,14 @@ class Upkeep:
             erased = {"state": "expired", "sealed": None, "id_hash": "", "closed_at": now}
             self._book.change(connection, records, row.reference, JOB, "expire", **erased)
             done[records.name] += 1
-        questions, forms = tables.unanswered, tables.open_forms
+        questions, forms, outbox = tables.unanswered, tables.open_forms, tables.notifications
         with self._book.writing() as connection:
             left = connection.execute(delete(forms).where(forms.c.updated_at < before("pledges_draft")))
             done["open_forms"] += left.rowcount
             gone = connection.execute(delete(questions).where(questions.c.updated_at < before("unanswered")))
             done["unanswered"] += gone.rowcount
+            sent = connection.execute(delete(outbox).where(outbox.c.updated_at < before("notifications")))
+            done["notifications"] += sent.rowcount
         return {kind: count for kind, count in done.items() if count}
 
     def _erase(self, connection: Connection, table: Table, row: Row, actor: str, action: str) -> None:
@@ -112,6 +116,7 @@ class Upkeep:
             values["photo"] = None
         if table is tables.verifications:
             values["id_hash"] = None
+        settle(connection, row.reference, self._book.now())
         self._book.change(
             connection,
             table,
@@ -172,6 +177,22 @@ class Upkeep:
                         self._erase(connection, table, row, actor, "delete")
                     done[table.name] += 1
         return dict(done)
+
+    def delete_case(self, reference: str, *, owner: str | None = None, staff: str = "") -> None:
+        """Erase what is personal in one pledge, verification request, report or callback request, whatever its state.
+
+        `owner` is given where its citizen asks for it, else `staff`. Raises CaseError: unknown_reference.
+        """
+        table = next((t for t in (tables.pledges, *_OWNED) if reference.startswith(PREFIXES[t.name])), None)
+        if table is None:
+            raise CaseError("unknown_reference")
+        actor = f"staff:{staff}" if staff else CITIZEN
+        with self._book.writing() as connection:
+            row = self._book.row(connection, table, reference, owner)
+            if table is tables.pledges:
+                self._pledges.erase(connection, reference, actor, "delete", "deleted")
+            else:
+                self._erase(connection, table, row, actor, "delete")
 
     def _of_person(
         self, connection: Connection, owner: str, id_number: str

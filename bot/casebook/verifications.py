@@ -11,11 +11,12 @@ from sqlalchemy.engine import Row
 
 from . import tables
 from .errors import CaseError
+from .notifications import notify, settle
 from .store import CITIZEN, JOB, Book, CaseFilter, Page
 
 # What the department that was asked found: it confirms the fact, it does not, or it holds nothing on it.
 RESULTS = ("confirmed", "not_confirmed", "no_record")
-STATES = ("open", "answered", "cancelled", "deleted")
+STATES = ("open", "answered", "deleted")
 _TEXT = 2000
 
 
@@ -35,6 +36,7 @@ class Verification:
     reminded_at: datetime | None
     escalated_at: datetime | None
     closed_at: datetime | None
+    told_at: datetime | None  # when the citizen was told the result
     result: str | None  # one of RESULTS
     overdue: bool  # open and past its due time, at the moment it was read
     person: dict[str, str] = field(repr=False)
@@ -102,6 +104,15 @@ class Verifications:
                     due_at=verification_times(region, immediate).due(now),
                 )
                 row = self._book.row(connection, table, reference)
+                notify(
+                    self._book,
+                    connection,
+                    "verification_opened",
+                    reference,
+                    region,
+                    addressee=row.handler,
+                    due_at=row.due_at,
+                )
             return self._verification(row)
 
     def get(self, reference: str) -> Verification | None:
@@ -124,28 +135,9 @@ class Verifications:
             raise CaseError("bad_value", "result")
         if len(note) > _TEXT:
             raise CaseError("too_long", "note")
-        return self._close(
-            reference, f"staff:{staff}", "answer", None, state="answered", result=result, note=note
-        )
-
-    def cancel(self, reference: str, owner: str) -> Verification:
-        """Take back an owner's open request. Raises CaseError: unknown_reference, wrong_state."""
-        return self._close(reference, CITIZEN, "cancel", owner, state="cancelled", result=None, note="")
-
-    def _close(
-        self,
-        reference: str,
-        actor: str,
-        action: str,
-        owner: str | None,
-        *,
-        state: str,
-        result: str | None,
-        note: str,
-    ) -> Verification:
         table = tables.verifications
         with self._book.writing() as connection:
-            row = self._book.row(connection, table, reference, owner)
+            row = self._book.row(connection, table, reference)
             if row.state != "open":
                 raise CaseError("wrong_state", row.state)
             sealed = {**self._sealed(row), "note": note}
@@ -153,15 +145,33 @@ class Verifications:
                 connection,
                 table,
                 reference,
-                actor,
-                action,
-                *([result] if result else []),
-                state=state,
+                f"staff:{staff}",
+                "answer",
+                result,
+                state="answered",
                 result=result,
                 closed_at=self._book.now(),
                 sealed=self._book.sealer.seal_fields(sealed, self._book.place(table, reference)),
             )
+            settle(connection, reference, self._book.now())
             return self._verification(self._book.row(connection, table, reference))
+
+    def untold(self, owner: str) -> list[str]:
+        """Return the numbers of an owner's answered requests whose result the owner has not been told yet."""
+        table = tables.verifications
+        answered = (table.c.owner == owner, table.c.state == "answered", table.c.told_at.is_(None))
+        with self._book.reading() as connection:
+            found = select(table.c.reference).where(*answered).order_by(table.c.closed_at)
+            return list(connection.execute(found).scalars())
+
+    def mark_told(self, reference: str) -> None:
+        """Record that the result was told. Raises CaseError: unknown_reference, wrong_state."""
+        table = tables.verifications
+        with self._book.writing() as connection:
+            row = self._book.row(connection, table, reference)
+            if row.state != "answered":
+                raise CaseError("wrong_state", row.state)
+            self._book.change(connection, table, reference, CITIZEN, "told", told_at=self._book.now())
 
     def page(self, wanted: CaseFilter = CaseFilter(), number: int = 1, size: int = 50) -> Page[Verification]:
         """Return one page of the staff's list, without `person` and `note`; what is due first comes first."""
@@ -192,7 +202,9 @@ class Verifications:
                 table.c.state == "open", table.c.due_at <= near, table.c.escalated_at.is_(None)
             )
             for row in connection.execute(open_.with_for_update()).all():
+                kind = "verification_due_soon"
                 if row.due_at <= now:
+                    kind = "verification_overdue"
                     action, chosen, values = "escalate", escalated, {"escalated_at": now}
                 elif row.reminded_at is None and now >= verification_times(row.region, row.immediate).remind(
                     row.created_at, row.due_at
@@ -202,6 +214,15 @@ class Verifications:
                     continue
                 self._book.change(
                     connection, table, row.reference, JOB, action, updated_at=row.updated_at, **values
+                )
+                notify(
+                    self._book,
+                    connection,
+                    kind,
+                    row.reference,
+                    row.region,
+                    addressee=row.handler,
+                    due_at=row.due_at,
                 )
                 chosen.append(self._listed(self._book.row(connection, table, row.reference)))
         return reminded, escalated
@@ -229,6 +250,7 @@ class Verifications:
             reminded_at=row.reminded_at,
             escalated_at=row.escalated_at,
             closed_at=row.closed_at,
+            told_at=row.told_at,
             result=row.result,
             overdue=row.state == "open" and row.due_at < self._book.now(),
             person=sealed.get("person", {}),

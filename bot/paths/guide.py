@@ -16,16 +16,20 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.answer import Answer, Reply
 from bot.answering import candidate, starts, verdict_reply, verdict_text
 from bot.casebook.casebook import Casebook, find_reference
+from bot.casebook.demand_reports import DemandReport
+from bot.casebook.desk import Callback
 from bot.casebook.errors import CasebookError, CaseError
 from bot.casebook.pledges import Pledge
 from bot.casebook.store import utc_now
+from bot.casebook.verifications import Verification
 from bot.words import say
 from proof_catalogue.requirement import Requirement
 from proof_catalogue.store import Catalogue
 from proof_catalogue.text import clean
 
-from . import report, verification
+from . import callback, report, verification
 from .credit import CreditRecords, handling_words
+from .excluded import exclusion, may_pledge
 from .form import (
     Form,
     Given,
@@ -44,7 +48,7 @@ from .form import (
 )
 from .identity import read_name
 from .legal import law
-from .pledge import GUARDIAN, PledgeForm, form_object, other_way
+from .pledge import GUARDIAN, PledgeForm, excluded_lines, form_object, hide_phone, other_way
 from .report import ReportForm
 from .shared_data import SharedData
 from .sharing import guidance
@@ -55,6 +59,7 @@ _WITHDRAW = re.compile(
     r"(?:撤回|撤销|收回|撤掉).{0,10}承诺|承诺.{0,12}(?:撤回|撤销|收回|撤掉)|^(?:我要|帮我|请)?撤回"
 )
 _DELETE = re.compile(r"(?:删除|删掉|销毁).{0,10}承诺|承诺书?.{0,10}(?:删除|删掉|销毁)")
+_TAKE_BACK = re.compile(r"取消|撤回|撤销|撤掉|收回|删除|删掉|不要了|不用了|不办了")
 _PROGRESS = re.compile(
     r"到哪(?:里|儿|一步)?|进度|进展|办得?怎么样|怎么样了|有(?:没有)?(?:结果|消息|回音|答复)|(?:结果|出来|办好|核好|查好|处理好)了?(?:没有?|吗|么|伐)|什么状态|查(?:一?下|询)?(?:状态|编号)|催"
 )
@@ -67,7 +72,7 @@ _MINE = re.compile(r"我的|我(?:提交|登记|申请|填|报|发)的?|刚才�
 _SURE = 0.6
 _GUESS = 0.5
 _STILL_TALKING = timedelta(hours=2)
-_PAYLOADS = {"form", "pledge", "verification", "sharing", "report", "satisfied"}
+_PAYLOADS = {"form", "pledge", "verification", "sharing", "report", "satisfied", "callback"}
 # Outcomes of Rasa's that say no more than that it could not make anything of a message.
 _NOTHING = {"not_understood", "out_of_scope"}
 
@@ -181,7 +186,7 @@ class Guide:
         return form_object(self._forms[held["name"]], talk, held["asks"], list(errors))
 
     def _hear(self, talk: Talk, text: str) -> Answer | None:
-        gate = self._at_gate(talk, text)
+        gate = self._phone_to_call(talk, text) or self._at_gate(talk, text)
         if gate is not None:
             return gate
         reference = find_reference(clean(text))
@@ -418,7 +423,7 @@ class Guide:
         held = talk.open
         if held and held["name"] == "pledge" and self._row_of(talk) == row.id and "gate" not in held:
             return self._ask(talk, self.pledge, [])
-        if row.verdict_kind != "pledge":
+        if not may_pledge(row):
             return self._not_by_pledge(row)
         if is_stand_in(text):
             talk.form = {"name": "pledge", "gate": "guardian", "row": row.id}
@@ -474,13 +479,16 @@ class Guide:
         return draft.requirement["id"] if draft else None
 
     def _not_by_pledge(self, row: Requirement) -> Answer:
-        lines = [
-            say("paths.pledge.not_here", proof=row.short_proof),
-            verdict_text(row),
-            say(f"paths.pledge.not_here_instead.{row.verdict_kind}"),
-        ]
-        if row.verdict_kind == "retained":
-            lines.append(say("paths.pledge.excluded", law=law("excluded")))
+        if exclusion(row):
+            lines = [*excluded_lines(row), verdict_text(row)]
+        else:
+            lines = [
+                say("paths.pledge.not_here", proof=row.short_proof),
+                verdict_text(row),
+                say(f"paths.pledge.not_here_instead.{row.verdict_kind}"),
+            ]
+            if row.verdict_kind == "retained":
+                lines.append(say("paths.pledge.excluded", law=law("excluded")))
         return Answer(
             "answered",
             [verdict_reply(row, "\n".join(lines))],
@@ -565,6 +573,78 @@ class Guide:
         said.replies[-1].text += "\n" + text
         return said
 
+    # --- a person is wanted
+
+    def hand_off(self, talk: Talk, transcript: list[dict[str, str]]) -> Reply:
+        """Leave the masked conversation as a callback request; return the office hours, its number and what else can be done.
+
+        Where the casebook fails, the office hours alone: 12345 has been named already.
+        """
+        region = talk.region or self.catalogue.regions.home
+        hours = callback.hours_line(region)
+        try:
+            made = self.casebook.desk.request_callback(talk.owner, region, transcript)
+        except (CasebookError, SQLAlchemyError) as error:
+            log.error("the casebook failed: %s", type(error).__name__)
+            return Reply(hours)
+        return callback.offer(made, hours)
+
+    def _phone_to_call(self, talk: Talk, text: str) -> Answer | None:
+        """Take a telephone number, said alone, for an open callback request, unless a form is open that did not ask for that."""
+        held = talk.open
+        wished = held.get("callback") if held else None
+        if held and wished is None:
+            return None
+        if wished:
+            talk.form = held = {k: v for k, v in held.items() if k != "callback"} if held else None
+        phone = callback.only_phone(text)
+        if phone is None:
+            if wished and held and (says_no(text) or stops(text)):
+                return self._back_to(talk, say("paths.callback.no_phone"))
+            return None
+        made = self.casebook.desk.open_callback(talk.owner)
+        if made is None:
+            return None
+        self.casebook.desk.set_phone(made.reference, phone, talk.owner)
+        return self._back_to(
+            talk, say("paths.callback.phone_kept", phone=hide_phone(phone), reference=made.reference)
+        )
+
+    def _back_to(self, talk: Talk, text: str) -> Answer:
+        """Say `text`, and go on with the form that is open."""
+        if talk.open and "gate" not in talk.open:
+            return self._ask(talk, self._forms[talk.open["name"]], [text])
+        return Answer("smalltalk", [Reply(text)])
+
+    def _pressed_callback(self, talk: Talk, what: str, reference: str) -> Answer:
+        if what == "cancel":
+            self.casebook.desk.cancel_callback(reference, talk.owner)
+            return self._back_to(talk, say("paths.callback.cancelled", reference=reference))
+        if talk.open:
+            talk.form = {**talk.open, "callback": reference}
+        return Answer("smalltalk", [Reply(say("paths.callback.ask_phone"))])
+
+    # --- what there is to tell
+
+    def news(self, talk: Talk) -> Reply | None:
+        """Return results that the citizen has not heard of yet, each told once; None while a form is open."""
+        if talk.open:
+            return None
+        try:
+            references = [
+                *self.casebook.verifications.untold(talk.owner),
+                *self.casebook.reports.untold(talk.owner),
+            ]
+            lines, buttons = [], []
+            for reference in references:
+                line, more = self._line(talk, reference)
+                lines.append(line or "")
+                buttons += more
+        except (CasebookError, SQLAlchemyError) as error:
+            log.error("the casebook failed: %s", type(error).__name__)
+            return None
+        return Reply("\n".join([say("paths.status.news"), *lines]), buttons) if lines else None
+
     # --- buttons
 
     def _pressed(self, talk: Talk, kind: str, rest: str) -> Answer:
@@ -573,6 +653,9 @@ class Guide:
         if kind == "satisfied":
             verdict, _, reference = rest.partition(":")
             return self._rate(talk, reference, verdict == "yes")
+        if kind == "callback":
+            what, _, reference = rest.partition(":")
+            return self._pressed_callback(talk, what, reference)
         row = self.catalogue.rows.get(rest)
         if kind == "report":
             return self._begin_report(talk, {"requirement_id": rest}, Answer("form", [Reply("")]))
@@ -616,7 +699,25 @@ class Guide:
             if _DELETE.search(clean(text)) and not asks(text):
                 self.casebook.pledges.delete(reference, owner=talk.owner)
                 return Answer("answered_policy", [Reply(say("paths.pledge.deleted", reference=reference))])
+        elif _TAKE_BACK.search(clean(text)) and not asks(text):
+            return self._take_back(talk, reference)
         return self._status(talk, reference)
+
+    def _take_back(self, talk: Talk, reference: str) -> Answer:
+        """Take back what is still worked on: the request is cancelled, what is personal in it erased."""
+        held: Verification | DemandReport | Callback | None
+        if reference.startswith("HC"):
+            held = self.casebook.verifications.get(reference)
+        elif reference.startswith("JB"):
+            held = self.casebook.reports.get(reference)
+        else:
+            held = self.casebook.desk.get_callback(reference)
+        if held is None or held.state not in ("open", "received", "handling"):
+            return self._status(talk, reference)
+        if held.owner != talk.owner:
+            return Answer("answered_policy", [Reply(say("paths.status.other", reference=reference))])
+        self.casebook.upkeep.delete_case(reference, owner=talk.owner)
+        return Answer("answered_policy", [Reply(say("paths.status.taken_back", reference=reference))])
 
     def _status(self, talk: Talk, reference: str) -> Answer:
         line, buttons = self._line(talk, reference)
@@ -628,7 +729,12 @@ class Guide:
         if reference.startswith("HC"):
             request = self.casebook.verifications.get(reference)
             own = bool(request and request.owner == talk.owner)
+            if request and own and request.state == "answered" and request.told_at is None:
+                self.casebook.verifications.mark_told(reference)
             return (verification.status_text(request, own) if request else None), []
+        if reference.startswith("HH"):
+            called = self.casebook.desk.get_callback(reference)
+            return (callback.status_text(called, called.owner == talk.owner) if called else None), []
         if reference.startswith("JB"):
             return self._report_line(talk, reference)
         pledge = self.casebook.pledges.get(reference)

@@ -17,6 +17,7 @@ from proof_catalogue.text import clean
 
 from . import identity
 from .credit import CreditRecords, Standing, handling_words
+from .excluded import exclusion
 from .form import Given, Talk, asks, bare, is_stand_in, only_understood, says_no, says_yes, small_words
 from .legal import UNVERIFIED, law
 
@@ -57,6 +58,21 @@ def other_way(row: Requirement | dict[str, Any]) -> dict[str, str]:
         "proof": proof,
         "issuer": say("paths.pledge.other_way_issuer", issuer=issuer) if issuer else "",
     }
+
+
+def excluded_lines(row: Requirement) -> list[str]:
+    """Return why an excluded field closes the pledge to `row`, with the rule's source, and what is to be done instead."""
+    found = exclusion(row)
+    if found is None:
+        return []
+    why = say(
+        "paths.pledge.excluded_here",
+        proof=row.short_proof,
+        how=found.how,
+        field=found.name,
+        reason=found.reason,
+    )
+    return [why + UNVERIFIED, law("excluded"), say("paths.pledge.excluded_instead", **other_way(row))]
 
 
 class PledgeForm:

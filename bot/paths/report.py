@@ -72,6 +72,7 @@ class ReportForm:
     extras: tuple[str, ...] = ()
 
     def __init__(self, casebook: Casebook, catalogue: Catalogue) -> None:
+        self._casebook = casebook
         self._reports = casebook.reports
         self._catalogue = catalogue
 
@@ -174,10 +175,24 @@ class ReportForm:
         lines.append(
             say("paths.report.done_after", law=right, reference=report.reference, hotline=law("hotline"))
         )
+        lines.append(say("paths.report.done_photo"))
         answer = Answer("form_done", [Reply("\n".join(lines))])
-        answer.form = {**form_object(self, talk, None), "reference": report.reference, "document_url": None}
+        answer.form = {
+            **form_object(self, talk, None),
+            "reference": report.reference,
+            "document_url": None,
+            "photo_url": self.photo_url(report.reference),
+        }
         talk.form = None
         return answer
+
+    def photo_key(self, reference: str) -> str:
+        """Return the secret with which the page for a report's photo opens."""
+        return self._casebook.owner_of(f"photo:{reference}")
+
+    def photo_url(self, reference: str) -> str:
+        """Return the path of the page on which a photo may be added to a report."""
+        return f"/reports/{reference}/photo?key={self.photo_key(reference)}"
 
     def region(self, held: dict[str, str], talk: Talk) -> str:
         """Return the region that a report is routed to: where the office is, else where the citizen is, else the province."""

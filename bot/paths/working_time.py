@@ -106,6 +106,12 @@ def office_hours(region: str) -> OfficeHours:
     return OfficeHours(parsed)
 
 
+def hours_said(region: str) -> tuple[str, bool]:
+    """Return the office hours of a GB/T 2260 code as they are said, and whether a source bears them out."""
+    found = for_region(_read("working_time.yml")["hours"], region)
+    return "、".join(found["open"]), bool(found["verified"])
+
+
 @dataclass(frozen=True)
 class VerificationTimes:
     """How long an answer may take in one region, and when staff are reminded of it."""

@@ -110,7 +110,9 @@ class WeChat(Channel[Call, str]):
         """Return the reply as one text, with a link to the page for what only a page can show."""
         text, base = reply_text(reply), self._settings.public_url
         form = reply.get("form") or {}
-        if base and form:
+        if base and form.get("photo_url"):
+            text += "\n" + word("wechat.photo_link", url=base + form["photo_url"])
+        elif base and form:
             document = form.get("document_url") or "/"
             text += "\n" + word("wechat.form_link", url=base + document if document[:1] == "/" else document)
         elif base and reply.get("verdict"):

@@ -7,7 +7,7 @@ from bot.settings import ROOT, SettingsError, read_settings
 NAMES = [
     "PORT", "RASA_PORT", "ACTIONS_PORT", "HOST", "DATA", "MODELS", "DEADLINE", "RATE", "TRUSTED_PROXIES",
     "CASEBOOK_KEY", "CASEBOOK_URL", "CREDIT_URL", "CREDIT_SECRET", "SHARED_DATA_URL", "SHARED_DATA_SECRET",
-    "PERSON_RATE", "REDIS_URL", "PUBLIC_URL",
+    "NOTIFY_URL", "NOTIFY_SECRET", "PERSON_RATE", "REDIS_URL", "PUBLIC_URL",
     "WECHAT_TOKEN", "WECHAT_APP_ID", "WECHAT_AES_KEY", "WECHAT_APP_SECRET", "WECHAT_API_BASE",
 ]  # fmt: skip
 
@@ -103,6 +103,7 @@ def test_a_process_that_others_reach_is_not_local(monkeypatch):
         ("PUBLIC_URL", "javascript:alert(1)"),
         ("CREDIT_URL", "ftp://x"),
         ("CREDIT_URL", "http://elsewhere.example"),
+        ("NOTIFY_URL", "http://elsewhere.example"),
         ("SHARED_DATA_URL", "http://127.0.0.1:9"),
     ],
 )

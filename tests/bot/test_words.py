@@ -44,6 +44,7 @@ MADE = {
     "paths.report.ask.": set(ReportForm.fields),
     "paths.report.short.": set(ReportForm.fields),
     "paths.report.error.": set(ReportForm.fields),
+    "paths.callback.status.": {"open", "done", "cancelled", "deleted"},
     "paths.report.lawful.": {"lawful", "unlawful"},
     "paths.report.status.": {*REPORT_STATES, *OUTCOMES} - {"closed"},
 }

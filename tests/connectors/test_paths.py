@@ -242,6 +242,27 @@ def test_reports_of_one_demand_are_joined_and_the_outcome_is_told_and_rated(web)
     assert "再看这一件" in two.text and reports.get(second).satisfied is False
 
 
+def test_a_report_and_a_verification_are_taken_back_by_their_citizen_only(web):
+    book, talk, other = web.app.state.casebook, Talker(web), Talker(web)
+    reference = report(talk, office="小陈村村委会")
+    other(f"撤回举报 {reference}")
+    assert "不能看" in other.text and book.reports.get(reference).state == "received"
+    talk(f"举报 {reference} 能撤回吗")
+    assert book.reports.get(reference).state == "received"
+    talk(f"撤回举报 {reference}")
+    held = book.reports.get(reference)
+    assert "撤掉" in talk.text and (held.state, held.why, held.owner) == ("deleted", "", "")
+    talk(POLICE)
+    row = web.app.state.catalogue.rows["F064"]
+    asked = book.verifications.open(
+        talk.owner, row.json(), "330100", immediate=False, person={"name": "张三"}
+    )
+    talk(f"{asked.reference} 不用核了，取消")
+    assert book.verifications.get(asked.reference).person == {}
+    talk(f"取消核查 {asked.reference}")
+    assert "已经删除" in talk.text
+
+
 def test_another_citizen_s_report_keeps_what_is_personal(web):
     reference = report(Talker(web), office="小王村村委会")
     web.app.state.casebook.reports.close(reference, "explained", "请带户口簿来", "tester")

@@ -197,3 +197,12 @@ def test_every_word_of_the_pages_is_used():
     sources = [*(ROOT / "connectors" / "templates").glob("*.html"), ROOT / "connectors" / "pledge_pages.py"]
     text = "\n".join(p.read_text(encoding="utf-8") for p in sources)
     assert not [k for k in words if f"w.{k}" not in text and f'["{k}"]' not in text]
+
+
+def test_an_excluded_field_is_told_on_the_page_with_what_to_do_instead(web):
+    for answer in (web.get("/pledge/new/F162"), web.post("/pledge/new/F162")):
+        assert answer.status_code == 409
+        for words in ("直接涉及公共安全", "待核实", "改革规定》第十四条", "照规定去开"):
+            assert words in answer.text
+    plain = web.get("/pledge/new/F274")
+    assert plain.status_code == 409 and "不能用告知承诺代替" in plain.text

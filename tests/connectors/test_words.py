@@ -10,7 +10,7 @@ from connectors.wechat.menu import menu_tree
 from ..support import ROOT
 
 WORDS = yaml.safe_load((ROOT / "connectors" / "words.yml").read_text(encoding="utf-8"))
-OWN = {block: held for block, held in WORDS.items() if block not in ("web", "pledge_pages")}
+OWN = {block: held for block, held in WORDS.items() if block not in ("web", "pledge_pages", "report_pages")}
 KINDS = {f"wechat.kinds.{kind}" for kind in WORDS["wechat"]["kinds"]}
 
 

@@ -3,7 +3,8 @@
 A dialogue is a name, an optional profile `region` and `turns`; a turn says or presses (a row's button, none, human, or a whole
 payload) and states what must come back: outcome, outcome_not, row, not_row, kind, kind_not, intent, place, proof, offers,
 nth_offer, buttons, contains, lacks; of an open form: form (its name, or null), asks, filled, error (words of one).
-`{id}`, `{other_id}`, `{wrong_id}` and `{no_date}` stand for made-up identity numbers, `{last}` for the last reference number.
+`{id}`, `{other_id}`, `{wrong_id}`, `{no_date}`, `{barred_id}` and `{down_id}` (the credit platform bars one, and is down for the other)
+stand for made-up identity numbers, `{last}` for the last reference number; a payload may be pressed by its beginning and `*`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ..identities import made_up, spoilt
+from ..identities import BARRED, UNKNOWN_TO_PLATFORM, made_up, spoilt
 from ..support import check_reply, said, verdicts
 
 HERE = Path(__file__).parent
@@ -25,6 +26,8 @@ NUMBERS = {
     "other_id": made_up(8),
     "wrong_id": spoilt(made_up(7)),
     "no_date": made_up(7, "19900230"),
+    "barred_id": BARRED,
+    "down_id": UNKNOWN_TO_PLATFORM,
 }
 
 
@@ -53,6 +56,13 @@ def payload_of(pressed: str) -> str:
     return pressed if pressed in ("none", "human") or ":" in pressed else f"choose:{pressed}"
 
 
+def pressed(payload: str, buttons: list[str]) -> str:
+    """Return the payload to press; one that ends in * is the first of the last reply's buttons that begins so."""
+    if not payload.endswith("*"):
+        return payload_of(payload)
+    return next(b for b in buttons if b.startswith(payload[:-1]))
+
+
 def filled_in(words: str, last: str) -> str:
     """Return what is said or pressed with the numbers put in."""
     for name, number in {**NUMBERS, "last": last}.items():
@@ -63,13 +73,13 @@ def filled_in(words: str, last: str) -> str:
 @pytest.mark.stack
 @pytest.mark.parametrize("dialogue", dialogues())
 def test_dialogue(stack, dialogue):
-    session, offered, talk, last = None, [], [], ""
+    session, offered, talk, last, buttons = None, [], [], "", []
     for turn in dialogue["turns"]:
         region = turn.get("region", dialogue.get("region"))
         words = (
             {"message": filled_in(turn["say"], last)}
             if "say" in turn
-            else {"payload": payload_of(filled_in(turn["press"], last))}
+            else {"payload": pressed(filled_in(turn["press"], last), buttons)}
         )
         reply = stack.chat(session_id=session, region=region, **words)
         session = reply["session_id"]
@@ -82,6 +92,7 @@ def test_dialogue(stack, dialogue):
             raise AssertionError(f"{error}\n" + "\n".join(talk)) from None
         last = (reply["form"] or {}).get("reference") or last
         offered = [c["requirement_id"] for c in reply["candidates"]]
+        buttons = [b["payload"] for r in reply["replies"] for b in r["buttons"]]
 
 
 def check(turn: dict[str, Any], reply: dict[str, Any], offered_before: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""`mianzheng casebook` as staff and operators run it: a real process, its output and exit status."""
+"""`mianzheng casebook` as staff and operators run it: its output and exit status; once as a real process."""
 
 from __future__ import annotations
 
@@ -6,31 +6,51 @@ import json
 import os
 import re
 import subprocess
+from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
 
 from bot.casebook.casebook import open_casebook
 from bot.casebook.sealing import key_file, new_key
+from bot.command import cli
 
 from ...support import COMMAND, ROOT
 from .support import ID_NUMBER, NAME, REQUIREMENT, filled
-from .test_demand_reports import report
+from .test_demand_reports import photo_of, report
+
+
+def environment(settings):
+    return {"MIANZHENG_DATA": str(settings.data), "MIANZHENG_CASEBOOK_URL": "", "MIANZHENG_CASEBOOK_KEY": ""}
 
 
 @pytest.fixture
 def mianzheng(settings):
-    """Run the command on this test's casebook."""
+    """Run the command on this test's casebook, in this process: starting one takes longer than all else."""
 
-    def run(*arguments, typed="", **environment):
+    def run(*arguments, typed="", **more):
+        runner = CliRunner(env={**environment(settings), **more})
+        done = runner.invoke(cli, ["casebook", *arguments], input=typed)
+        if done.exception and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return SimpleNamespace(returncode=done.exit_code, stdout=done.stdout, stderr=done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def process(settings):
+    """Run the command on this test's casebook as a process of its own."""
+
+    def run(*arguments, **more):
         clean = {k: v for k, v in os.environ.items() if not k.startswith("MIANZHENG_")}
         return subprocess.run(
             [COMMAND, "casebook", *arguments],
             cwd=ROOT,
-            input=typed,
             capture_output=True,
             text=True,
             timeout=60,
-            env={**clean, "MIANZHENG_DATA": str(settings.data), **environment},
+            env={**clean, **environment(settings), **more},
         )
 
     return run
@@ -50,7 +70,7 @@ def test_a_new_key_fits_the_setting(mianzheng):
     assert mianzheng("audit", MIANZHENG_CASEBOOK_KEY=f"{one},{two}").returncode == 0
 
 
-def test_rotation_from_the_key_file_to_a_new_key(mianzheng, book, settings):
+def test_rotation_from_the_key_file_to_a_new_key(mianzheng, process, book, settings):
     pledge = filled(book)
     old, new = key_file(settings).read_text().strip(), new_key()
     assert re.fullmatch(
@@ -58,7 +78,7 @@ def test_rotation_from_the_key_file_to_a_new_key(mianzheng, book, settings):
     )
     shown = mianzheng("show", pledge.reference, "--staff", "chen", MIANZHENG_CASEBOOK_KEY=new)
     assert json.loads(shown.stdout)["fields"]["name"] == NAME
-    refused = mianzheng("audit")  # the key file still holds the old key only
+    refused = process("audit")  # the key file still holds the old key only
     assert refused.returncode == 1 and refused.stderr.startswith(
         "mianzheng: the casebook was sealed with another key"
     )
@@ -90,8 +110,31 @@ def test_verification_and_report_are_answered(mianzheng, book):
     )
     assert closed.stdout == "closed\n" and book.reports.get(told.reference).explanation == "已改正"
     month = told.created_at.strftime("%Y-%m")
-    assert json.loads(mianzheng("board", month).stdout)["leading_offices"][0]["corrected"] == 1
+    assert (
+        json.loads(mianzheng("board", month, "--fewest", "1").stdout)["leading_offices"][0]["corrected"] == 1
+    )
+    assert json.loads(mianzheng("board", month).stdout)["few_offices"][0]["corrected"] == 1
     assert mianzheng("board", "soon").returncode == 1
+
+
+def test_a_callback_is_closed_a_photo_fetched_and_the_outbox_listed(mianzheng, book, tmp_path):
+    called = book.desk.request_callback("o1", "330106", [{"who": "citizen", "text": "转人工"}], "13900001234")
+    told, target = report(book), tmp_path / "photo.jpg"
+    fetch = ("photo", told.reference, "--to", str(target), "--staff", "chen")
+    assert mianzheng(*fetch).returncode == 1 and not target.exists()
+    book.reports.add_photo(told.reference, photo_of())
+    assert mianzheng(*fetch).returncode == 0 and target.read_bytes().startswith(b"\xff\xd8")
+    assert target.stat().st_mode & 0o077 == 0
+    listed = mianzheng("list", "notifications", "--state", "waiting")
+    assert {n["case_reference"] for n in json.loads(listed.stdout)} == {called.reference, told.reference}
+    assert "13900001234" not in mianzheng("list", "callbacks").stdout
+    assert "13900001234" in mianzheng("show", called.reference, "--staff", "chen").stdout
+    close = ("close-callback", called.reference, "--note", "打过了", "--staff", "chen")
+    assert mianzheng(*close).stdout == "done\n"
+    assert (mianzheng(*close).returncode, mianzheng(*close).stderr) == (
+        1,
+        "not possible: wrong_state: done\n",
+    )
 
 
 def test_credit_from_finding_to_repair(mianzheng, book):
@@ -116,6 +159,10 @@ def test_one_person_is_exported_and_erased(mianzheng, book):
     gone = mianzheng("delete", "--staff", "chen", "--id-number", ID_NUMBER, "--yes")
     assert gone.stdout == "1 pledges\n" and book.pledges.get(pledge.reference).fields == {}
     assert mianzheng("retire").stdout == "nothing to erase\n"
+    told = report(book)
+    assert mianzheng("delete-case", told.reference, "--staff", "chen", typed="n\n").returncode == 1
+    assert mianzheng("delete-case", told.reference, "--staff", "chen", "--yes").stdout == "erased\n"
+    assert book.reports.get(told.reference).why == ""
 
 
 def test_a_letter_file_is_verified(mianzheng, book, tmp_path):

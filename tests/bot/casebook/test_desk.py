@@ -24,6 +24,25 @@ def test_a_callback_holds_the_conversation_masked(casebook):
         casebook.desk.finish_callback(made.reference, "", "chen")
 
 
+def test_a_telephone_number_is_added_by_its_owner_and_all_is_taken_back(casebook):
+    made = casebook.desk.request_callback("o1", "330106", TURNS)
+    assert casebook.desk.open_callback("o1").reference == made.reference
+    with pytest.raises(CaseError, match="unknown_reference"):
+        casebook.desk.set_phone(made.reference, "13900001234", "o2")
+    with pytest.raises(CaseError, match="too_long"):
+        casebook.desk.set_phone(made.reference, "1" * 41, "o1")
+    kept = casebook.desk.set_phone(made.reference, "13900001234", "o1")
+    assert kept.phone == "13900001234" and len(kept.transcript) == 2 and "13900001234" not in repr(kept)
+    assert casebook.desk.read_callback(made.reference, "chen").phone == "13900001234"
+    trail = {e.action for e in casebook.upkeep.audit_trail(made.reference)}
+    assert {"phone", "read"} <= trail
+    gone = casebook.desk.cancel_callback(made.reference, "o1")
+    assert (gone.state, gone.phone, gone.transcript) == ("cancelled", "", ()) and gone.closed_at
+    assert casebook.desk.open_callback("o1") is None
+    with pytest.raises(CaseError, match="wrong_state"):
+        casebook.desk.finish_callback(made.reference, "", "chen")
+
+
 def test_of_a_long_conversation_the_last_turns_are_kept(local):
     turns = [{"who": "citizen", "text": f"第{n}句"} for n in range(100)]
     kept = local.desk.request_callback("o1", "330106", turns).transcript

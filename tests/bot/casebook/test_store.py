@@ -120,7 +120,7 @@ def test_the_migrations_make_exactly_the_tables_that_are_used(casebook):
             connection, opts={"include_object": lambda o, n, t, r, c: ours(t, n)}
         )
         assert compare_metadata(context, tables.metadata) == []
-        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "0002"
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "0003"
 
 
 # A process of its own that says each thing after the casebook has confirmed it.

@@ -24,7 +24,8 @@ def one_of_each(casebook, session="session-one"):
     casebook.pledges.submit(pledge.reference)
     person = {"name": NAME, "id_number": ID_NUMBER}
     asked = casebook.verifications.open(owner, REQUIREMENT, "330106", immediate=False, person=person)
-    told = report(casebook, owner, contact="王女士 13900001234", photo=photo_of())
+    told = report(casebook, owner, contact="王女士 13900001234")
+    casebook.reports.add_photo(told.reference, photo_of())
     called = casebook.desk.request_callback(
         owner, "330106", [{"who": "citizen", "text": "转人工"}], "13900001234"
     )
@@ -117,7 +118,7 @@ def test_everything_is_erased_when_its_time_is_over_and_not_before(casebook, clo
             done[name] = done.get(name, 0) + count
     assert done == {
         "pledges": 2, "verifications": 1, "demand_reports": 1, "callbacks": 1, "feedback": 1, "unanswered": 1,
-        "credit_records": 1,
+        "credit_records": 1, "notifications": 3,
     }  # fmt: skip
     assert casebook.pledges.get(draft.reference).state == "abandoned"
     left = casebook.pledges.get(made["pledges"])
@@ -180,3 +181,23 @@ def test_the_clock_job_runs_retention_once_a_day(casebook, clock):
     assert casebook.tick(clock.at).retired == {} and casebook.pledges.get(late.reference).state == "draft"
     clock.move(days=31)
     assert casebook.tick().retired == {"pledges": 1} and casebook.tick().retired == {}
+
+
+def test_one_case_is_erased_by_its_number(casebook):
+    owner, made = one_of_each(casebook)
+    for kind in ("pledges", "verifications", "demand_reports", "callbacks", "feedback"):
+        casebook.upkeep.delete_case(made[kind], staff="chen")
+        assert casebook.upkeep.audit_trail(made[kind])[0].actor == "staff:chen"
+    assert set(casebook.upkeep.export_person(owner=owner)) == set()
+    for number in (made["credit_records"], "JB000000-AAAAAA", "nothing"):
+        with pytest.raises(CaseError, match="unknown_reference"):
+            casebook.upkeep.delete_case(number, staff="chen")
+    assert casebook.notifications.page(CaseFilter(state="waiting")).total == 0
+
+
+def test_a_conversation_that_nobody_called_back_about_is_not_kept_for_ever(local, clock):
+    called = local.desk.request_callback("o1", "330106", [{"who": "citizen", "text": "转人工"}])
+    assert local.upkeep.retire(clock.at + timedelta(days=89)) == {}
+    assert local.upkeep.retire(clock.at + timedelta(days=91)) == {"callbacks": 1}
+    assert local.desk.get_callback(called.reference).transcript == ()
+    assert local.notifications.page().items[0].state == "settled"

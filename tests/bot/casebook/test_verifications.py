@@ -59,15 +59,26 @@ def test_an_answer_reaches_the_citizen_even_late(casebook, clock):
         casebook.verifications.answer(quick.reference, "no_record", "", "chen")
 
 
+def test_a_result_is_told_once(casebook):
+    quick = opened(casebook)
+    with pytest.raises(CaseError, match="wrong_state"):
+        casebook.verifications.mark_told(quick.reference)
+    assert casebook.verifications.untold("o1") == []
+    casebook.verifications.answer(quick.reference, "confirmed", "", "chen")
+    assert casebook.verifications.untold("o1") == [quick.reference]
+    assert casebook.verifications.untold("o2") == []
+    casebook.verifications.mark_told(quick.reference)
+    assert casebook.verifications.untold("o1") == []
+
+
 def test_refused_with_a_reason(casebook):
     quick = opened(casebook)
     with pytest.raises(CaseError, match="bad_value"):
         casebook.verifications.answer(quick.reference, "maybe", "", "chen")
     with pytest.raises(CaseError, match="unknown_reference"):
-        casebook.verifications.cancel(quick.reference, "someone-else")
+        casebook.verifications.answer("HC000000-AAAAAA", "confirmed", "", "chen")
     with pytest.raises(CaseError, match="too_long"):
         opened(casebook, person={"name": "长" * 2001})
-    assert casebook.verifications.cancel(quick.reference, "o1").state == "cancelled"
     assert casebook.verifications.get("HC000000-AAAAAA") is None
 
 

@@ -15,7 +15,10 @@ SECRET = "a secret of the tests"
 
 
 class Platform:
-    """Answers POST requests from a list of replies, the last one over and over; refuses what is signed wrongly."""
+    """Answers POST requests from a list of replies, the last one over and over; refuses what is signed wrongly.
+
+    A reply is a body, or (status, body, delay in seconds), or a function that makes one of the request.
+    """
 
     def __init__(self, *replies: Any) -> None:
         self.replies = list(replies)
@@ -53,6 +56,7 @@ class Platform:
         self.nonces.add(nonce)
         self.requests.append({"path": path, **json.loads(body)})
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+        reply = reply(self.requests[-1]) if callable(reply) else reply
         status, answer, late = reply if isinstance(reply, tuple) else (200, reply, 0.0)
         return status, answer if isinstance(answer, bytes) else json.dumps(answer).encode(), late
 

@@ -57,15 +57,24 @@ def drawn():
     return draw_letter(CONTENT, ADDRESS)
 
 
-@pytest.fixture(scope="module")
-def pages(drawn, tmp_path_factory):
-    """The PDF's pages as pictures, drawn by poppler."""
+def rendered(pdf, folder):
+    """Return a PDF's pages as pictures, drawn by poppler in `folder`."""
     if not shutil.which("pdftoppm"):
         pytest.fail("pdftoppm is not installed; run tests/install.sh tools")
-    folder = tmp_path_factory.mktemp("pdf")
-    (folder / "letter.pdf").write_bytes(drawn.pdf)
+    (folder / "letter.pdf").write_bytes(pdf)
     subprocess.run(["pdftoppm", "-r", "150", "-png", "letter.pdf", "page"], cwd=folder, check=True)
     return [Image.open(p).convert("L") for p in sorted(folder.glob("page*.png"))]
+
+
+def codes_of(pages):
+    """Return what the QR codes on the pages hold."""
+    return [code.text for page in pages for code in zxingcpp.read_barcodes(page)]
+
+
+@pytest.fixture(scope="module")
+def pages(drawn, tmp_path_factory):
+    """The PDF's pages as pictures."""
+    return rendered(drawn.pdf, tmp_path_factory.mktemp("pdf"))
 
 
 def pdf_text(pdf):
@@ -125,8 +134,7 @@ def test_the_rendered_page_has_ink_where_the_words_are(pages):
 
 
 def test_the_qr_code_on_paper_holds_the_address(pages):
-    found = [code.text for page in pages for code in zxingcpp.read_barcodes(page)]
-    assert found == [ADDRESS]
+    assert codes_of(pages) == [ADDRESS]
 
 
 def test_the_font_is_inside_both_files(drawn):
