@@ -252,14 +252,12 @@ def mend_route(message: Message, context: Context) -> Route | None:
         return answer_question
     if intent == "out_of_scope" and sure < 0.5 and (context.topic or _best_row(message) >= WELL_NEAR):
         return answer_question
-    if (
-        intent in TOPICS
-        and intent != "report_demand"
-        and sure < 0.6
-        and about_papers
-        and _best_row(message) >= _best_faq(message)
-    ):
+    if intent in ("attack", "abuse") and _best_row(message) >= WELL_NEAR:
         return answer_question
+    if intent in TOPICS and sure < 0.6:
+        ahead = 0.0 if about_papers and intent != "report_demand" else 0.02
+        if _best_row(message) >= max(WELL_NEAR, _best_faq(message) + ahead):
+            return answer_question
     if sure < 0.5 and (intent == "report_demand" or (follows and intent in TOPICS)):
         return answer_question
     if intent == "ask_legal_basis" and not named and not context.proof:
@@ -272,7 +270,8 @@ def _is_neighbour(message: Message) -> bool:
     links = message.links
     if links.proofs or links.says_paper or message.follows or message.intent in ("human", "abuse", "attack", "report_demand"):
         return False
-    return where_to_go(links.text) is not None and _best_row(message) < FAQ_SURE
+    brief = len(links.text) <= 30 or message.intent == "out_of_scope"
+    return brief and where_to_go(links.text) is not None and _best_row(message) < WELL_NEAR
 
 
 def _names(message: Message) -> bool:
@@ -318,11 +317,13 @@ def answer_question(catalogue: Catalogue, message: Message, context: Context) ->
     wants = message.intent if message.intent in QUESTION_INTENTS else "ask_need_proof"
     decision, filled = _decide(catalogue, message, context, filled, wants)
     if decision.kind not in ("answer", "list") and not filled.carried:
-        faq = nearest_faq(catalogue, message, None, max(FAQ_SURE, _best_row(message)), filled.region)
+        least = max(FAQ_SURE, _best_row(message) + FAQ_AHEAD)
+        faq = nearest_faq(catalogue, message, None, least, filled.region)
         if faq:
             return _policy(faq), replace(context, rounds=0, offered=(), topic=faq.topic)
-    if decision.kind == "unknown" and message.intent == "out_of_scope":
-        return out_of_scope(catalogue, message, context)
+    if decision.kind == "unknown" and message.intent in ("out_of_scope", "human", "abuse"):
+        # Too weakly meant to be believed at once; but there is nothing else in the message.
+        return ROUTES[message.intent](catalogue, message, context)
     return _spoken(catalogue, message, context, filled, decision, wants)
 
 
@@ -354,7 +355,7 @@ def _decide(
         by_nearness = sorted((near.get(i, 0.0), i) for i in fitting)
         following = by_nearness[-2][0] if len(by_nearness) > 1 else 0.85
         if by_nearness and by_nearness[-1][0] - following >= 0.01:
-            return Decision("answer", (catalogue.rows[by_nearness[-1][1]],)), filled
+            decision = Decision("answer", (catalogue.rows[by_nearness[-1][1]],))
     return _less_sure(catalogue, message, filled, decision), filled
 
 
