@@ -44,8 +44,10 @@ SMALLTALK = {"greet", "bye", "thanks", "chitchat", "affirm", "deny", "stop"}
 FAQ_NEAR = 0.90
 FAQ_SURE = 0.95
 FAQ_AHEAD = 0.03  # of the nearest row
+AS_NEAR = 0.006  # two FAQs so close to each other are both told
 WELL_NEAR = 0.93
 MAX_BACK = 2  # questions back in a row
+CLEAR_ALONE_IN_TALK = (0.96, 0.03)  # a row other than the one talked about that a follow-up plainly means
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,9 @@ _START_REPORT = re.compile(
 )
 _I_REPORT = re.compile(
     r"我(?:要|想|得|必须|来)?(?:去)?(?:举报|投诉|反映|告|曝光)|(?:要|想)(?:举报|投诉)(?:他|你|她|这|那|村|社区|银行)|jubao"
+)
+_WHY = re.compile(
+    r"(?:那|这|你)?(?:凭什么|凭啥|为什么|为啥|怎么|依据呢?|有(?:什么|啥)?依据|哪条(?:规定|法律)?|有(?:文件|规定)|真的)(?:不要|要|不用|不能|取消|可以|行|规定的?|说的|依据)?(?:了|呢|吗|么|啊|的)*"
 )
 _COMPLAINT = re.compile(r"投诉|举报|反映(?!情况)|曝光|管不管|谁来管|告他们|乱要证明|乱收证明")
 
@@ -226,7 +231,8 @@ def mend_route(message: Message, context: Context) -> Route | None:
     begun = starts(message.text)
     if begun in ("pledge", "verification"):
         return start_pledge if begun == "pledge" else start_verification
-    if intent in ("report_demand", *QUESTION_INTENTS) and _COMPLAINT.search(links.text):
+    of_law = intent == "ask_legal_basis" and sure >= 0.8
+    if intent in ("report_demand", *QUESTION_INTENTS) and not of_law and _COMPLAINT.search(links.text):
         return report_demand
     named = _names(message)
     if intent == "ask_data_sharing" and context.row and not named:
@@ -250,10 +256,17 @@ def mend_route(message: Message, context: Context) -> Route | None:
         return answer_question
     if intent == "out_of_scope" and links.says_paper and (named or sure < 0.6):
         return answer_question
+    if intent == "out_of_scope" and sure < 0.8 and follows and links.issuers:
+        return answer_question
     if intent == "out_of_scope" and sure < 0.5 and (context.topic or _best_row(message) >= WELL_NEAR):
         return answer_question
-    if intent in ("attack", "abuse") and _best_row(message) >= WELL_NEAR:
+    if intent == "attack" and _best_row(message) >= WELL_NEAR:
         return answer_question
+    if intent == "abuse" and asks(message.text) and _best_row(message) >= FAQ_SURE:
+        return answer_question
+    if context.row and _WHY.fullmatch(re.sub(r"[\W_]", "", message.text)):
+        row = context.row
+        return lambda catalogue, _message, context: choose(catalogue, row, context)
     if intent in TOPICS and sure < 0.6:
         ahead = 0.0 if about_papers and intent != "report_demand" else 0.02
         if _best_row(message) >= max(WELL_NEAR, _best_faq(message) + ahead):
@@ -268,7 +281,12 @@ def mend_route(message: Message, context: Context) -> Route | None:
 def _is_neighbour(message: Message) -> bool:
     """Return whether a message is about a government matter that has nothing to do with proofs."""
     links = message.links
-    if links.proofs or links.says_paper or message.follows or message.intent in ("human", "abuse", "attack", "report_demand"):
+    if (
+        links.proofs
+        or links.says_paper
+        or message.follows
+        or message.intent in ("human", "abuse", "attack", "report_demand")
+    ):
         return False
     brief = len(links.text) <= 30 or message.intent == "out_of_scope"
     return brief and where_to_go(links.text) is not None and _best_row(message) < WELL_NEAR
@@ -315,7 +333,9 @@ def answer_question(catalogue: Catalogue, message: Message, context: Context) ->
         )
     filled = _filled(catalogue, message, context)
     wants = message.intent if message.intent in QUESTION_INTENTS else "ask_need_proof"
-    decision, filled = _decide(catalogue, message, context, filled, wants)
+    decision = _by_place(catalogue, message, context)
+    if decision is None:
+        decision, filled = _decide(catalogue, message, context, filled, wants)
     if decision.kind not in ("answer", "list") and not filled.carried:
         least = max(FAQ_SURE, _best_row(message) + FAQ_AHEAD)
         faq = nearest_faq(catalogue, message, None, least, filled.region)
@@ -333,6 +353,19 @@ def _goes_on_about_a_rule(message: Message, context: Context) -> bool:
     if context.topic not in TOPIC_INTENT or links.proofs or any(not m.term.generic for m in links.matters):
         return False
     return leans_on(context, links, message.intent, message.confidence)
+
+
+def _by_place(catalogue: Catalogue, message: Message, context: Context) -> Decision | None:
+    """Return what a place decides that is all the citizen says to a question back (是哪一个？ → 长兴), else None."""
+    links = message.links
+    if not context.offered or links.region is None or _names(message) or len(links.residue) > 1:
+        return None
+    case = Case(catalogue, Question(links, links.region.code))
+    rows = [r for r in (catalogue.rows[i] for i in context.offered if i in catalogue.rows) if case.holds(r)]
+    local = [r for r in rows if not r.region_code.endswith("0000")]
+    if len(local) == 1 or len(rows) == 1:
+        return Decision("answer", ((local or rows)[0],))
+    return Decision("ask_which", tuple(local or rows)) if rows and not context.proof else None
 
 
 def _decide(
@@ -373,6 +406,8 @@ def _less_sure(catalogue: Catalogue, message: Message, filled: Filled, decision:
     case = Case(catalogue, Question(filled.links, filled.region, near=message.near))
     others = case.nearer(row, message.near)
     unexplained = _DETAIL.sub("", message.links.residue.replace(" ", ""))
+    if others and case.clear(others[0], *CLEAR_ALONE_IN_TALK):
+        return replace(decision, rows=(others[0],), generic=False)
     if not others and (_names(message) or len(unexplained) < 2):
         return decision
     proofs = [m.term for m in filled.links.proofs]
@@ -449,6 +484,9 @@ def _ask_back(
     rows: list[Requirement], decision: Decision, after: Context, context: Context
 ) -> tuple[Answer, Context]:
     candidates = [candidate(r) for r in rows]
+    if not {r.id for r in rows} & set(context.offered):
+        # Another question, however many were asked back before.
+        context, after = replace(context, rounds=0), replace(after, rounds=1)
     if context.rounds >= MAX_BACK:
         lines = [say("ask.again"), *(short_line(r) for r in rows[:3])]
         return Answer(
@@ -547,6 +585,13 @@ def nearest_faq(
     return best[1] if best else None
 
 
+def _as_near(catalogue: Catalogue, message: Message, faq: Faq, region: str | None) -> list[str]:
+    """Return what another FAQ says that is as near as the one chosen: which of the two is meant cannot be told."""
+    rest = {k: n for k, n in message.near.items() if k != faq.id}
+    other = nearest_faq(catalogue, replace(message, near=rest), None, message.near[faq.id] - AS_NEAR, region)
+    return [say("policy.also", answer=other.answer)] if other else []
+
+
 def _policy(faq: Faq, extra: list[str] | None = None) -> Answer:
     lines = [faq.answer, *(extra or [])]
     if faq.topic == "pledge" and "自愿" not in faq.answer:
@@ -584,8 +629,12 @@ def explain(catalogue: Catalogue, message: Message, context: Context) -> tuple[A
     topics = TOPICS.get(message.intent, ("definition",))
     least = 0.0 if message.confidence >= 0.5 else FAQ_NEAR
     faq = nearest_faq(catalogue, message, topics, least, filled.region)
+    other = nearest_faq(catalogue, message, None, FAQ_SURE, filled.region)
+    if other and (faq is None or message.near[other.id] >= message.near[faq.id] + FAQ_AHEAD / 2):
+        faq = other  # the intent only guesses at the topic
     if faq and not filled.carried and message.near[faq.id] >= max(FAQ_SURE, _best_row(message) + FAQ_AHEAD):
-        return _policy(faq), replace(context, region=filled.region, rounds=0, offered=(), topic=faq.topic)
+        told = _policy(faq, _as_near(catalogue, message, faq, filled.region))
+        return told, replace(context, region=filled.region, rounds=0, offered=(), topic=faq.topic)
     about_row = message.intent not in ("ask_region_status", "ask_false_pledge")
     if about_row:
         decision = decide(catalogue, Question(filled.links, filled.region, "ask_need_proof", message.near))
@@ -615,7 +664,9 @@ def explain(catalogue: Catalogue, message: Message, context: Context) -> tuple[A
             return answer, replace(_after(context, filled, decision), rounds=0)
     if faq is None:
         return answer_question(catalogue, replace(message, intent="ask_need_proof"), context)
-    return _policy(faq), replace(context, region=filled.region, rounds=0, offered=(), topic=faq.topic)
+    return _policy(faq, _as_near(catalogue, message, faq, filled.region)), replace(
+        context, region=filled.region, rounds=0, offered=(), topic=faq.topic
+    )
 
 
 def report_demand(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context]:

@@ -53,7 +53,10 @@ CLEAR = (
     0.02,
 )  # this near, and by this much before the next row: the one meant, where proof or matter was named
 CLEAR_ALONE = (0.99, 0.03)  # the same where nothing was named
-DOUBT = (0.95, 0.03)  # a row this near, and by this much nearer than the one that was named: which of them is meant?
+DOUBT = (
+    0.95,
+    0.03,
+)  # a row this near, and by this much nearer than the one that was named: which of them is meant?
 OFFERED = 0.925  # a row outside what was named is offered beside it
 CHOICES = 5  # buttons that a question back may have
 
@@ -238,7 +241,9 @@ def decide(catalogue: Catalogue, question: Question) -> Decision:
     for step in STEPS:
         decision = step(case)
         if decision is not None:
-            return _with_reasons(case, decision) if decision.kind == "not_listed" else _doubted(case, decision)
+            return (
+                _with_reasons(case, decision) if decision.kind == "not_listed" else _doubted(case, decision)
+            )
     return Decision("unknown")
 
 
@@ -296,15 +301,16 @@ def _with_reasons(case: Case, decision: Decision) -> Decision:
 def general_rule(case: Case) -> Decision | None:
     """A rule that holds whatever the proof, called by its own name and by nothing longer, or plainly meant."""
     if not case.question.proofs and case.question.near:
-        nearest, nearness = max(case.question.near.items(), key=lambda pair: pair[1])
+        rows = {k: n for k, n in case.question.near.items() if k.startswith("F")}
+        nearest, nearness = max(rows.items(), key=lambda pair: pair[1], default=("", 0.0))
         row = case.catalogue.rows.get(nearest)
-        following = max((n for k, n in case.question.near.items() if k != nearest), default=0.0)
+        following = max((n for k, n in rows.items() if k != nearest), default=0.0)
         if (
             row
             and row.kind == "general_rule"
             and case.holds(row)
             and nearness >= CLEAR[0]
-            and nearness - following >= 0.005
+            and nearness - following >= CLEAR[1]
         ):
             return Decision("rule", (row,))
     named = [case.catalogue.rows[i] for i in case.links.rows if case.heads[i].kind == "general_rule"]
