@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .meaning import MeaningIndex
 
 Progress = Callable[[str, int, int], None]  # what is being done, how much of it, of how much
-SCHEMA = 4  # how many migrations schema.py has; a draft that has them all says so
+SCHEMA = 5  # how many migrations schema.py has; a draft that has them all says so
 LAYOUT = "6"  # of what `derived` makes; another one makes readers' files anew, never the content
 ENCODE_AT_ONCE = (
     6000  # wordings that a publication encodes itself, a few minutes' work; more wait for `encode`
