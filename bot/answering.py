@@ -43,6 +43,7 @@ SMALLTALK = {"greet", "bye", "thanks", "chitchat", "affirm", "deny", "stop"}
 # Cosines of the sentence encoder; set on the development half of the evaluation sets.
 FAQ_NEAR = 0.90
 FAQ_SURE = 0.95
+FAQ_AHEAD = 0.03  # of the nearest row
 WELL_NEAR = 0.93
 MAX_BACK = 2  # questions back in a row
 
@@ -220,7 +221,7 @@ def mend_route(message: Message, context: Context) -> Route | None:
             return lambda catalogue, _message, context: choose_none(catalogue, context)
         if leaves_open(message.text):
             return list_offered
-    if _is_neighbour(message):
+    if _is_neighbour(message) and not leans_on(context, links, intent, sure):
         return out_of_scope
     begun = starts(message.text)
     if begun in ("pledge", "verification"):
@@ -251,14 +252,12 @@ def mend_route(message: Message, context: Context) -> Route | None:
         return answer_question
     if intent == "out_of_scope" and sure < 0.5 and (context.topic or _best_row(message) >= WELL_NEAR):
         return answer_question
-    if (
-        intent in TOPICS
-        and intent != "report_demand"
-        and sure < 0.6
-        and about_papers
-        and _best_row(message) >= _best_faq(message)
-    ):
+    if intent in ("attack", "abuse") and _best_row(message) >= WELL_NEAR:
         return answer_question
+    if intent in TOPICS and sure < 0.6:
+        ahead = 0.0 if about_papers and intent != "report_demand" else 0.02
+        if _best_row(message) >= max(WELL_NEAR, _best_faq(message) + ahead):
+            return answer_question
     if sure < 0.5 and (intent == "report_demand" or (follows and intent in TOPICS)):
         return answer_question
     if intent == "ask_legal_basis" and not named and not context.proof:
@@ -269,9 +268,10 @@ def mend_route(message: Message, context: Context) -> Route | None:
 def _is_neighbour(message: Message) -> bool:
     """Return whether a message is about a government matter that has nothing to do with proofs."""
     links = message.links
-    if links.proofs or links.says_paper or message.intent in ("human", "abuse", "attack", "report_demand"):
+    if links.proofs or links.says_paper or message.follows or message.intent in ("human", "abuse", "attack", "report_demand"):
         return False
-    return where_to_go(links.text) is not None and _best_row(message) < FAQ_SURE
+    brief = len(links.text) <= 30 or message.intent == "out_of_scope"
+    return brief and where_to_go(links.text) is not None and _best_row(message) < WELL_NEAR
 
 
 def _names(message: Message) -> bool:
@@ -296,7 +296,7 @@ def answers_surely(message: Message, answer: Answer) -> bool:
     if answer.outcome == "answered_policy":
         asked = message.intent in TOPICS and message.intent != "report_demand" and message.confidence >= 0.5
         return asked and _best_faq(message) >= FAQ_NEAR
-    return _names(message)
+    return answer.outcome == "answered" or _names(message) or _best_row(message) >= WELL_NEAR
 
 
 def _best_row(message: Message) -> float:
@@ -317,11 +317,13 @@ def answer_question(catalogue: Catalogue, message: Message, context: Context) ->
     wants = message.intent if message.intent in QUESTION_INTENTS else "ask_need_proof"
     decision, filled = _decide(catalogue, message, context, filled, wants)
     if decision.kind not in ("answer", "list") and not filled.carried:
-        faq = nearest_faq(catalogue, message, None, max(FAQ_SURE, _best_row(message)), filled.region)
+        least = max(FAQ_SURE, _best_row(message) + FAQ_AHEAD)
+        faq = nearest_faq(catalogue, message, None, least, filled.region)
         if faq:
             return _policy(faq), replace(context, rounds=0, offered=(), topic=faq.topic)
-    if decision.kind == "unknown" and message.intent == "out_of_scope":
-        return out_of_scope(catalogue, message, context)
+    if decision.kind == "unknown" and message.intent in ("out_of_scope", "human", "abuse"):
+        # Too weakly meant to be believed at once; but there is nothing else in the message.
+        return ROUTES[message.intent](catalogue, message, context)
     return _spoken(catalogue, message, context, filled, decision, wants)
 
 
@@ -353,8 +355,31 @@ def _decide(
         by_nearness = sorted((near.get(i, 0.0), i) for i in fitting)
         following = by_nearness[-2][0] if len(by_nearness) > 1 else 0.85
         if by_nearness and by_nearness[-1][0] - following >= 0.01:
-            return Decision("answer", (catalogue.rows[by_nearness[-1][1]],)), filled
-    return decision, filled
+            decision = Decision("answer", (catalogue.rows[by_nearness[-1][1]],))
+    return _less_sure(catalogue, message, filled, decision), filled
+
+
+# What may be asked of a row that was answered, without meaning another one.
+_DETAIL = re.compile(
+    r"多久|多少|几[天次年个]|一次|钱|费|时间|电话|地址|依据|规定|法律|条|为啥|为什么|凭|真的?|确定|意思|明白|懂|一定|肯定|网上|手机|本人|自己|别人|认证|有效期|期限|流程|步骤|谢谢|好的?|行"
+)
+
+
+def _less_sure(catalogue: Catalogue, message: Message, filled: Filled, decision: Decision) -> Decision:
+    """Return an answer that rests on what was said before as a question back, where the message itself says something else."""
+    if decision.kind != "answer" or not filled.carried or len(decision.rows) > 1:
+        return decision
+    row = decision.rows[0]
+    case = Case(catalogue, Question(filled.links, filled.region, near=message.near))
+    others = case.nearer(row, message.near)
+    unexplained = _DETAIL.sub("", message.links.residue.replace(" ", ""))
+    if not others and (_names(message) or len(unexplained) < 2):
+        return decision
+    proofs = [m.term for m in filled.links.proofs]
+    others += case.ranked(case.rows(i for p in proofs for i in p.requirements if i not in others))
+    others = [r for r in others if case.holds(r) and r.id != row.id]
+    offered = list(dict.fromkeys((*others[:2], row, *others[2:])))[:CHOICES]
+    return replace(decision, kind="ask_which", rows=tuple(offered))
 
 
 def _spoken(
@@ -559,6 +584,8 @@ def explain(catalogue: Catalogue, message: Message, context: Context) -> tuple[A
     topics = TOPICS.get(message.intent, ("definition",))
     least = 0.0 if message.confidence >= 0.5 else FAQ_NEAR
     faq = nearest_faq(catalogue, message, topics, least, filled.region)
+    if faq and not filled.carried and message.near[faq.id] >= max(FAQ_SURE, _best_row(message) + FAQ_AHEAD):
+        return _policy(faq), replace(context, region=filled.region, rounds=0, offered=(), topic=faq.topic)
     about_row = message.intent not in ("ask_region_status", "ask_false_pledge")
     if about_row:
         decision = decide(catalogue, Question(filled.links, filled.region, "ask_need_proof", message.near))

@@ -37,7 +37,10 @@ def _each(catalogue: Catalogue, message: Message, context: Context) -> tuple[Ans
     place = message.links.region.code if message.links.region else None
     held = replace(context, region=place or context.region)
     for part in message.parts:
-        answer, after = answer_message(catalogue, replace(part, follows=bool(answers)), held)
+        # By itself first, for it may be complete; else as what goes on from the one before.
+        answer, after = answer_message(catalogue, part, Context(region=held.region))
+        if answers and (answer.outcome != "answered" or any(_same(answer, a) for a, _ in answers)):
+            answer, after = answer_message(catalogue, replace(part, follows=True), held)
         if answer.outcome not in _TELLS or not answers_surely(part, answer):
             continue
         if any(_same(answer, other) for other, _ in answers):

@@ -31,6 +31,7 @@ _LONG = re.compile(r"(?<!\d)\d{9,30}[Xx]?(?!\d)")
 _PASSPORT = re.compile(
     r"(?<![A-Za-z0-9])(?:[EeGgDdSsPp]\d{8}|[A-Za-z]{2}\d{7}|[HhMm]\d{8,10})(?![A-Za-z0-9])"
 )
+_SPOKEN = re.compile(r"(?:[零〇一二三四五六七八九幺两][ ,，、]?){11,}")
 _MAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+")
 
 _ATTACK = re.compile(
@@ -45,7 +46,7 @@ _ATTACK = re.compile(
 )
 _SQLISH = re.compile(r"\bselect\b.+\bfrom\b", re.IGNORECASE)
 _CRISIS = re.compile(
-    r"不想活|想死|活不下去|死了算了|[想要去就]自杀|[要就]跳[楼河]|同归于尽|跟你们一起死|结束(?:我的|自己的?)?生命"
+    r"不想活|想死|活不下去|死了算了|[想要去就]自杀|[要就]跳[楼河]|同归于尽|跟你们一起死|结束(?:我的|自己的?)?生命|浇.{0,3}汽油|泼.{0,2}汽油|引爆|点.{0,2}煤气"
 )
 # The same words are said of others by the bereaved, who ask for a paper and get their answer.
 _GRAVE = re.compile(r"自杀|跳楼|跳河|割腕|轻生|喝农药|一起死")
@@ -69,7 +70,7 @@ class Guarded:
 def mask(text: str) -> tuple[str, bool]:
     """Return `text` with ID, card, phone, passport and other long numbers replaced by stars, and whether there were any."""
     made = text
-    for pattern in (_ID, _CARD, _PHONE, _MAIL, _PASSPORT, _LONG):
+    for pattern in (_ID, _CARD, _PHONE, _MAIL, _PASSPORT, _SPOKEN, _LONG):
         made = pattern.sub(_stars, made)
     return made, made != text
 

@@ -49,10 +49,11 @@ from .vocabulary import Term
 # Cosines of the sentence encoder lie close together; these were set on the development half of the evaluation sets.
 NEAR = 0.905  # a row this near may be offered although its names were not said
 CLEAR = (
-    0.92,
-    0.015,
+    0.96,
+    0.02,
 )  # this near, and by this much before the next row: the one meant, where proof or matter was named
-CLEAR_ALONE = (0.95, 0.02)  # the same where nothing was named
+CLEAR_ALONE = (0.99, 0.03)  # the same where nothing was named
+DOUBT = (0.95, 0.03)  # a row this near, and by this much nearer than the one that was named: which of them is meant?
 OFFERED = 0.925  # a row outside what was named is offered beside it
 CHOICES = 5  # buttons that a question back may have
 
@@ -198,6 +199,17 @@ class Case:
         following = next((n for n, i in near if i not in alike), 0.0)
         return near[0][0] - following >= ahead
 
+    def nearer(self, row: Requirement, near: Mapping[str, float]) -> list[Requirement]:
+        """Return the rows that hold and are so much nearer than `row` that one of them may be meant, the nearest first."""
+        own = near.get(row.id, 0.0)
+        held = sorted((n, i) for i, n in near.items() if i.startswith("F") and n >= own)
+        if not held or held[-1][0] < max(DOUBT[0], own + DOUBT[1]):
+            return []
+        others = (self.catalogue.rows[i] for _, i in reversed(held) if i != row.id)
+        kin = {row.id, *row.see_also} if row.id in self.catalogue.prevails.values() else {row.id}
+        found = [r for r in self.rows(o.id for o in others) if self.holds(r) and r.id not in kin]
+        return found if found and near[found[0].id] >= max(DOUBT[0], own + DOUBT[1]) else []
+
     def ranked(self, rows: Iterable[Requirement]) -> list[Requirement]:
         """Return rows best first; a row whose basis loses a conflict comes after the one that prevails."""
         rows = list(rows)
@@ -226,8 +238,19 @@ def decide(catalogue: Catalogue, question: Question) -> Decision:
     for step in STEPS:
         decision = step(case)
         if decision is not None:
-            return _with_reasons(case, decision) if decision.kind == "not_listed" else decision
+            return _with_reasons(case, decision) if decision.kind == "not_listed" else _doubted(case, decision)
     return Decision("unknown")
+
+
+def _doubted(case: Case, decision: Decision) -> Decision:
+    """Return an answer as it is, or as a question where what was said is much nearer to another row than to the one named."""
+    if decision.kind != "answer" or len(decision.rows) > 1:
+        return decision
+    nearer = case.nearer(decision.rows[0], case.question.near)
+    if not nearer:
+        return decision
+    rows = (*nearer[: CHOICES - 1], decision.rows[0])
+    return replace(decision, kind="ask_which", rows=rows, generic=False)
 
 
 def named(
