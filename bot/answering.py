@@ -268,7 +268,12 @@ def mend_route(message: Message, context: Context) -> Route | None:
 def _is_neighbour(message: Message) -> bool:
     """Return whether a message is about a government matter that has nothing to do with proofs."""
     links = message.links
-    if links.proofs or links.says_paper or message.follows or message.intent in ("human", "abuse", "attack", "report_demand"):
+    if (
+        links.proofs
+        or links.says_paper
+        or message.follows
+        or message.intent in ("human", "abuse", "attack", "report_demand")
+    ):
         return False
     brief = len(links.text) <= 30 or message.intent == "out_of_scope"
     return brief and where_to_go(links.text) is not None and _best_row(message) < WELL_NEAR

@@ -53,7 +53,10 @@ CLEAR = (
     0.02,
 )  # this near, and by this much before the next row: the one meant, where proof or matter was named
 CLEAR_ALONE = (0.99, 0.03)  # the same where nothing was named
-DOUBT = (0.95, 0.03)  # a row this near, and by this much nearer than the one that was named: which of them is meant?
+DOUBT = (
+    0.95,
+    0.03,
+)  # a row this near, and by this much nearer than the one that was named: which of them is meant?
 OFFERED = 0.925  # a row outside what was named is offered beside it
 CHOICES = 5  # buttons that a question back may have
 
@@ -166,6 +169,11 @@ class Case:
         return self._there(row_id) and self._then(row_id) and self.heads[row_id].kind != "general_rule"
 
     @property
+    def bare(self) -> bool:
+        """Whether the sentence holds nothing at all beyond what was recognised, but for a stray character."""
+        return len(self.links.residue.replace(" ", "")) <= 1
+
+    @property
     def plain(self) -> bool:
         """Whether the sentence holds little beyond what was recognised: no unknown matter, no longer name of another paper."""
         return len(self.links.residue.replace(" ", "")) <= 3
@@ -238,7 +246,9 @@ def decide(catalogue: Catalogue, question: Question) -> Decision:
     for step in STEPS:
         decision = step(case)
         if decision is not None:
-            return _with_reasons(case, decision) if decision.kind == "not_listed" else _doubted(case, decision)
+            return (
+                _with_reasons(case, decision) if decision.kind == "not_listed" else _doubted(case, decision)
+            )
     return Decision("unknown")
 
 
@@ -437,7 +447,8 @@ def proof_only(case: Case) -> Decision | None:
         return Decision("ask_matter", tuple(ranked[:CHOICES]), proof=proof)
     best = ranked[0]
     alone = len(rows) == 1 and case.holds(best)
-    if case.holds(best) and ((alone and case.plain) or case.clear(best, *CLEAR)):
+    # Where nothing but the proof is said, nearness tells how the rows are worded and not which matter is meant.
+    if case.holds(best) and ((alone and case.plain) or (not case.bare and case.clear(best, *CLEAR))):
         return Decision("answer", (best,), proof=proof)
     return Decision("ask_matter", tuple(ranked[:CHOICES]), proof=proof)
 

@@ -92,7 +92,10 @@ def test_the_place_of_the_conversation_or_the_profile_holds_too(catalogue):
 
 def test_a_later_question_leans_on_the_one_before_it(catalogue):
     wire, after = ask(catalogue, "申请教师资格要无犯罪证明吗，那普通话证明呢")
-    assert rows(wire) == ["F064", "F062"] and after.matter == "申请教师资格"
+    assert rows(wire) == ["F064", "F062"] and len(wire["replies"]) == 2
+    wire, after = ask(catalogue, "网约车驾驶员要无犯罪证明吗，保安员呢")
+    assert wire["replies"][1]["text"].startswith("「无犯罪记录证明」"), "the proof is carried along"
+    assert (after.proof, after.matter) == ("无犯罪记录证明", "核发保安员证")
 
 
 @pytest.mark.parametrize(
