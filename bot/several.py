@@ -11,7 +11,7 @@ from .answering import Message, Route, answer_message, answers_surely
 from .context import Context
 from .words import say
 
-# What may stand beside another answer; anything else in one of the parts leaves the message whole.
+# What may stand beside another answer; a part that gets anything else is passed over.
 _TELLS = {"answered", "answered_list", "answered_policy", "clarification", "not_listed"}
 
 _OPEN = {"clarification", "not_listed"}
@@ -49,7 +49,11 @@ def _each(catalogue: Catalogue, message: Message, context: Context) -> tuple[Ans
         held = after
     if len(answers) < 2 or all(answer.outcome in _OPEN for answer, _ in answers):
         return None
-    return _joined([answer for answer, _ in answers]), held
+    # The next message answers what was asked back, whichever part that was about.
+    asked = [after for _, after in answers if after.rounds and held.row not in after.offered]
+    return _joined([answer for answer, _ in answers]), (
+        replace(asked[-1], region=held.region) if asked else held
+    )
 
 
 def _same(one: Answer, other: Answer) -> bool:
@@ -62,7 +66,8 @@ def _same(one: Answer, other: Answer) -> bool:
 def _joined(answers: list[Answer]) -> Answer:
     first = next((a for a in answers if a.verdicts), answers[0])
     replies = [reply for answer in answers for reply in answer.replies]
-    replies[0] = replace(replies[0], text=say("two") + "\n" + replies[0].text)
+    opening = say("two" if len(answers) == 2 else "three")
+    replies[0] = replace(replies[0], text=opening + "\n" + replies[0].text)
     return Answer(
         first.outcome,
         replies,

@@ -20,7 +20,7 @@ _ALSO = r"(?:还有|另外|再(?:问|请问|请教|就是)|顺便|顺带|然后|
 _CUT = re.compile(rf"[。！？!?；;…~～\n]+|[,，、 ]+|(?<=[吗么嘛伐呢呐没不啊])(?={_ALSO})")
 _CLOSED = re.compile(r"[。！？!?；;\n]")
 _QUESTION = re.compile(
-    r"(?:[吗么嘛伐呢呐]|要不|[要用行对好能成带有]不|没有?|咧|哇)[。！？!?；;~～…]*$|[？?]$|要不要|用不用|需不需要|是不是|是否|能不能|可不可以|行不行|该不该|"
+    r"(?:[吗么嘛伐呢呐]|要不|[要用行对好能成带有]不|.{3}不|没有?|咧|哇)[。！？!?；;~～…]*$|[？?]$|要不要|用不用|需不需要|是不是|是否|能不能|可不可以|行不行|该不该|"
     r"有没有|还要|必须|怎么|咋|哪[里儿个些家]|去哪|谁|什么|啥|多久|多少|几[天年次]|凭什么|为什么"
 )
 _BARE_OPENING = re.compile(
@@ -52,7 +52,7 @@ def split(text: str) -> list[str]:
             questions.append(story)
     if len(questions) > MOST:
         questions[MOST - 1 :] = ["".join(questions[MOST - 1 :])]
-    return [q.strip(" ,，、") for q in questions] if len(questions) > 1 else [text]
+    return [q.strip(" \n,，、") for q in questions] if len(questions) > 1 else [text]
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=False)

@@ -169,6 +169,11 @@ class Case:
         return self._there(row_id) and self._then(row_id) and self.heads[row_id].kind != "general_rule"
 
     @property
+    def bare(self) -> bool:
+        """Whether the sentence holds nothing at all beyond what was recognised, but for a stray character."""
+        return len(self.links.residue.replace(" ", "")) <= 1
+
+    @property
     def plain(self) -> bool:
         """Whether the sentence holds little beyond what was recognised: no unknown matter, no longer name of another paper."""
         return len(self.links.residue.replace(" ", "")) <= 3
@@ -443,7 +448,8 @@ def proof_only(case: Case) -> Decision | None:
         return Decision("ask_matter", tuple(ranked[:CHOICES]), proof=proof)
     best = ranked[0]
     alone = len(rows) == 1 and case.holds(best)
-    if case.holds(best) and ((alone and case.plain) or case.clear(best, *CLEAR)):
+    # Where nothing but the proof is said, nearness tells how the rows are worded and not which matter is meant.
+    if case.holds(best) and ((alone and case.plain) or (not case.bare and case.clear(best, *CLEAR))):
         return Decision("answer", (best,), proof=proof)
     return Decision("ask_matter", tuple(ranked[:CHOICES]), proof=proof)
 

@@ -8,6 +8,7 @@ import yaml
 from bot import answering
 from bot.answering import Message, answer_message, choose, choose_none, lead, verdict_text
 from bot.context import Context
+from bot.words import say
 
 from ..support import CONCLUSIONS, ROOT, bare, said, verdicts
 
@@ -213,6 +214,62 @@ def test_none_of_them_can_be_typed(catalogue, text):
     _, asked = asked_back(catalogue)
     wire, _ = ask(catalogue, text, "deny", asked)
     assert wire["outcome"] == "not_listed", wire["outcome"]
+
+
+OPEN = [
+    "不知道",
+    "我也不知道啊",
+    "不清楚是哪个",
+    "都可以",
+    "随便",
+    "随便吧",
+    "都行！",
+    "无所谓",
+    "你看着办",
+    "没说干什么用",
+    "他没说",
+]
+
+
+@pytest.mark.parametrize("text", OPEN)
+def test_who_leaves_it_open_is_told_of_all_that_was_offered(catalogue, text):
+    assert answering.leaves_open(text)
+    _, asked = asked_back(catalogue)
+    wire, after = ask(catalogue, text, "deny", asked)
+    rows = [catalogue.rows[i] for i in asked.offered]
+    assert wire["outcome"] == "answered_list" and not verdicts(wire)
+    assert [c["requirement_id"] for c in wire["candidates"]] == list(asked.offered)
+    for number, row in enumerate(rows, 1):
+        assert f"{number}. {answering.short_line(row)}" in said(wire).splitlines()
+    assert buttons(wire) == [*(f"choose:{r.id}" for r in rows), "human"]
+    # What was listed can still be picked, and the citizen is not asked back for ever.
+    assert after.offered == asked.offered and after.rounds == 0
+    picked, _ = ask(catalogue, "2", "inform", after)
+    assert [v["requirement_id"] for v in verdicts(picked)] == [asked.offered[1]]
+
+
+@pytest.mark.parametrize("text", OPEN)
+@pytest.mark.parametrize(
+    "context", [Context(), Context("收入证明", None, "330100", (), 0, "question", "F289")]
+)
+def test_nothing_is_listed_where_nothing_was_asked_back(catalogue, text, context):
+    wire, _ = ask(catalogue, text, "deny", context)
+    assert say("ask.all") not in said(wire)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "不知道要不要收入证明", "随便开一张证明行吗", "都要交哪些证明", "不是", "办低保用的", "都不是"],
+)
+def test_what_says_more_does_not_leave_it_open(text):
+    assert not answering.leaves_open(text)
+
+
+def test_of_the_offers_only_rows_that_are_still_there_are_listed(catalogue):
+    wire, _ = ask(
+        catalogue, "不知道", "deny", Context(offered=("F289", "F99999"), rounds=1, topic="question")
+    )
+    assert [c["requirement_id"] for c in wire["candidates"]] == ["F289"]
 
 
 @pytest.mark.parametrize(("text", "index"), [("1", 0), ("第二个", 1), ("选3", 2), ("2。", 1)])

@@ -210,3 +210,13 @@ def test_every_row_at_home_can_be_the_verdict_of_a_question(catalogue):
             if decision.kind != "answer" or decision.rows[0].id not in shared:
                 lost.append((row.id, proof.name, matter.name, decision.kind))
     assert not lost
+
+
+@pytest.mark.parametrize(
+    "text", ["我要开无犯罪记录证明", "要无犯罪证明吗", "学历证明要吗", "要计划生育证明吗", "要户籍证明吗"]
+)
+def test_where_nothing_but_the_proof_is_said_nearness_chooses_no_matter(catalogue, text):
+    links = catalogue.linker.link(text)
+    for near in (catalogue.near(links.text), dict.fromkeys(links.proofs[0].term.requirements[:1], 2.0)):
+        decision = decide(catalogue, Question(links, near=near))
+        assert decision.kind == "ask_matter" and len(decision.rows) > 1

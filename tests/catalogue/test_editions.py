@@ -207,7 +207,7 @@ def test_aliases_keep_their_origin(editions):
 def test_the_register_says_when_it_was_made_how(editions):
     with editions._reading() as connection:
         applied = {name for (name,) in connection.execute("select name from _sqlite_migrations")}
-    assert {"regions_and_rows", "vocabulary_and_faqs", "editions"} <= applied
+    assert {"regions_and_rows", "vocabulary_and_faqs", "what_citizens_say", "editions"} <= applied
     assert len(applied) == module.SCHEMA
 
 
@@ -320,7 +320,7 @@ def test_killed_at_many_points_the_old_edition_stays_and_the_next_publication_su
         assert editions.publish("z", "again").number == 2
         assert whole(editions, set(ROWS) - {"F155"}).rows["F274"].note == "half"
         names = {p.name for p in (folder / "catalogue" / "editions").iterdir()}
-        assert names == {"0001.db", "0001.npz", "0002.db", "0002.npz"}, point
+        assert names == {f"{n}.{kind}" for n in ("0001", "0002") for kind in ("db", "npz", "asked")}, point
 
 
 def test_killed_at_any_moment(folder):
@@ -434,8 +434,8 @@ def test_what_a_large_publication_leaves_is_encoded_later(editions, folder, monk
     editions.change(
         "x",
         rows=[
-            row(editions, id="F901", proof="甲证明", matter="甲事"),
-            row(editions, id="F902", proof="乙证明", matter="乙事"),
+            row(editions, id="F901", proof="甲证明", matter="甲事", asked_as=()),
+            row(editions, id="F902", proof="乙证明", matter="乙事", asked_as=()),
         ],
     )
     told = []

@@ -15,6 +15,10 @@ PORTAL = "https://portal.example"
 LIMIT = 150 * 1024  # bytes of the first page, compressed
 
 
+# Who does not hold its secret link is told of no such page before the token is looked at (test_report_photo has the token).
+BY_LINK = {"/reports/CN261123-AAAAAA/photo"}
+
+
 def page_forms(app):
     """All addresses that forms of pages are sent to."""
     routes = [r for r in app.routes if isinstance(r, APIRoute) and "POST" in r.methods]
@@ -26,7 +30,10 @@ def test_every_form_needs_the_token_of_its_visitor(web):
     web.post("/", data={"message": QUESTION})
     paths = page_forms(web.app)
     assert {"/", "/chat/turn", "/chat/delete", "/chat/feedback", "/chat/view", "/letters/check"} <= set(paths)
-    for path in paths:
+    assert set(paths) >= BY_LINK
+    for path in BY_LINK:
+        assert web.post(path, data={"csrf": web.token, "message": QUESTION}).status_code == 404
+    for path in set(paths) - BY_LINK:
         files = {"file": ("a.pdf", b"x")} if path == "/letters/check" else None
         for token in ("", "x", "0" * 40, "不是"):
             answer = web.post(path, data={"csrf": token, "message": QUESTION}, files=files)

@@ -58,7 +58,9 @@ def test_only_who_holds_the_link_may_come(web, made):
     for other in (address.partition("?")[0], address[:-1], "/reports/JB261123-AAAAAA/photo?key=x"):
         assert web.get(other).status_code == 404
         assert web.post(other, files={"photo": ("a.jpg", photo_of(), "image/jpeg")}).status_code == 404
-    assert send(web, address, photo_of(), csrf="wrong").status_code == 403
+    for wrong in ("x", "0" * 40, "不是"):
+        refused = send(web, address, photo_of(), csrf=wrong)
+        assert refused.status_code == 403 and "再按一次" in refused.text
     site = {"sec-fetch-site": "cross-site"}
     crossed = web.post(address, files={"photo": ("a.jpg", photo_of())}, headers=site)
     assert crossed.status_code == 403 and kept(web, reference) is None

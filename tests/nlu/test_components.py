@@ -1,28 +1,32 @@
 """Each Rasa component by itself, without training a model."""
 
 import json
+import re
 import statistics
 import time
 
 import numpy as np
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from rasa.engine.graph import ExecutionContext, GraphSchema
 from rasa.engine.storage.local_model_storage import LocalModelStorage
 from rasa.engine.storage.resource import Resource
-from rasa.shared.nlu.constants import ENTITIES, TEXT
+from rasa.shared.nlu.constants import ENTITIES, INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 from rasa.shared.utils.common import class_from_module_path
 
 from nlu.catalogue_linker import UNDERSTOOD, CatalogueLinker
+from nlu.question_splitter import MOST, PART, QuestionSplitter, split
 from nlu.sentence_encoder import SENTENCE_VECTOR, WIDTH, SentenceEncoder
 from nlu.text_mender import TextMender
 from proof_catalogue.linker import read_links
 
 from ..support import ROOT
 
-OURS = [TextMender, SentenceEncoder, CatalogueLinker]
+OURS = [TextMender, QuestionSplitter, SentenceEncoder, CatalogueLinker]
 SENTENCES = ["公司注销要清税证明吗", "领失业金要失业登记证明吗", "你好", "户籍证明去哪开"]
 
 
@@ -84,7 +88,7 @@ def test_a_message_takes_milliseconds(make, component):
 def test_the_pipeline_names_our_components():
     names = [c["name"] for c in yaml.safe_load((ROOT / "config.yml").read_text(encoding="utf-8"))["pipeline"]]
     found = [class_from_module_path(n) for n in names if n.startswith("nlu.")]
-    assert found == OURS, "mend, then encode, then link"
+    assert found == OURS, "mend, then split, then encode, then link"
     assert names.index("nlu.text_mender.TextMender") == 0
 
 
@@ -109,6 +113,104 @@ def test_annotated_examples_are_not_mended(make):
     data = TrainingData([annotated, message("户藉证明去哪开")])
     make(TextMender).process_training_data(data)
     assert [m.get(TEXT) for m in data.training_examples] == ["户藉证明去哪开", "户籍证明去哪开"]
+
+
+# --- the splitter
+
+
+@pytest.mark.parametrize(
+    ("text", "questions"),
+    [
+        ("公司注销要清税证明吗？低保要收入证明吗？", ["公司注销要清税证明吗？", "低保要收入证明吗？"]),
+        ("低保要收入证明吗，那公租房呢", ["低保要收入证明吗", "那公租房呢"]),
+        ("低保要收入证明吗\n公租房要收入证明不", ["低保要收入证明吗", "公租房要收入证明不"]),
+        ("要无犯罪证明吗还有品德证明呢", ["要无犯罪证明吗", "还有品德证明呢"]),
+        ("户口注销要什么证明 取存款要不要公证", ["户口注销要什么证明", "取存款要不要公证"]),
+        (
+            "我爸上个月走了，取他的存款要不要公证，户口注销又要什么证明",
+            ["我爸上个月走了，取他的存款要不要公证", "户口注销又要什么证明"],
+        ),
+        (
+            "请问，孩子上小学要计划生育证明吗，我家是外地的，落户要居住证明吗，我很急",
+            ["请问，孩子上小学要计划生育证明吗", "我家是外地的，落户要居住证明吗，我很急"],
+        ),
+    ],
+)
+def test_several_questions_each_with_its_story(text, questions):
+    assert split(text) == questions
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "公司注销要清税证明吗",
+        "你好！请问公司注销要清税证明吗？",
+        "想问一下，低保要收入证明吗",
+        "我爸上个月走了。我人在外地。取他的存款要不要公证",
+        "低保要收入证明吗？谢谢了，我急用",
+        "我要办公司注销，窗口要清税证明",
+        "不，公司注销要清税证明吗",
+        "",
+        "？",
+        "，，，",
+    ],
+)
+def test_one_question_stays_one_to_the_letter(text):
+    assert split(text) == [text]
+
+
+def test_of_many_questions_the_last_ones_stay_together():
+    names = ["清税证明", "低保证明", "收入证明", "单身证明", "亲属关系证明"]
+    found = split("".join(f"要{n}吗？" for n in names))
+    assert len(found) == MOST and found[0] == "要清税证明吗？"
+    assert all(n in found[-1] for n in names[MOST - 1 :])
+
+
+@given(st.text(st.sampled_from("要吗呢不什么证明？。，、 \n还有那a"), max_size=60))
+def test_splitting_loses_nothing_but_what_stands_between(text):
+    found = split(text)
+    assert 1 <= len(found) <= MOST
+    assert re.sub(r"[ \n,，、]", "", "".join(found)) == re.sub(r"[ \n,，、]", "", text)
+
+
+def test_the_splitter_adds_each_question_after_its_message(make):
+    two, one = "公司注销要清税证明吗？低保要收入证明吗？", "户籍证明去哪开"
+    found = processed(make(QuestionSplitter), two, one)
+    assert [(m.get(TEXT), bool(m.get(PART))) for m in found] == [
+        (two, False),
+        ("公司注销要清税证明吗？", True),
+        ("低保要收入证明吗？", True),
+        (one, False),
+    ]
+
+
+def test_our_own_commands_are_not_split(make):
+    command = '/choose{"requirement_id": "要吗？要吗？"}'
+    assert [m.get(TEXT) for m in processed(make(QuestionSplitter), command)] == [command]
+
+
+def test_training_data_are_not_split(make):
+    data = TrainingData([message("公司注销要清税证明吗？低保要收入证明吗？")])
+    made = make(QuestionSplitter)
+    assert made.process_training_data(data) is data
+    assert [m.get(TEXT) for m in data.training_examples] == ["公司注销要清税证明吗？低保要收入证明吗？"]
+
+
+def test_the_questions_come_back_as_parts_of_their_message(make, catalogue):
+    two, one = "杭州公司注销要清税证明吗？低保要收入证明吗？", "户籍证明去哪开"
+    split_up = processed(make(QuestionSplitter), two, one)
+    for m in split_up:
+        m.set(INTENT, {"name": "ask_need_proof", "confidence": len(m.get(TEXT)) / 100})
+    whole, other = make(CatalogueLinker).process(split_up)
+    assert (whole.get(TEXT), other.get(TEXT)) == (two, one)
+    parts = json.loads(json.dumps(whole.get(UNDERSTOOD)["parts"]))
+    assert [p["text"] for p in parts] == ["杭州公司注销要清税证明吗？", "低保要收入证明吗？"]
+    for part in parts:
+        assert set(part) == {"text", "intent", "links"}
+        assert part["intent"] == {"name": "ask_need_proof", "confidence": len(part["text"]) / 100}
+        linked = read_links(part["links"], catalogue.term, catalogue.rows, catalogue.regions)
+        assert linked == catalogue.linker.link(part["text"])
+    assert "parts" not in other.get(UNDERSTOOD), "parts of one message are not those of the next"
 
 
 # --- the encoder

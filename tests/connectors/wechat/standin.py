@@ -115,7 +115,9 @@ def message_xml(openid: str, kind: str = "text", **fields: str) -> bytes:
     if kind != "event":
         held["MsgId"] = str(random.getrandbits(62))
     held |= fields
-    return ("<xml>" + "".join(f"<{k}><![CDATA[{v}]]></{k}>" for k, v in held.items()) + "</xml>").encode()
+    return ("<xml>" + "".join(f"<{k}><![CDATA[{v}]]></{k}>" for k, v in held.items()) + "</xml>").encode(
+        "utf-8", "surrogatepass"
+    )
 
 
 @contextlib.contextmanager
