@@ -341,7 +341,13 @@ def answer_question(catalogue: Catalogue, message: Message, context: Context) ->
         faq = nearest_faq(catalogue, message, None, least, filled.region)
         if faq:
             return _policy(faq), replace(context, rounds=0, offered=(), topic=faq.topic)
-    if decision.kind == "unknown" and message.intent in ("out_of_scope", "human", "abuse"):
+    nothing_else = decision.kind == "unknown" or (
+        decision.kind == "ask_which"
+        and context.topic is None
+        and not _names(message)
+        and _best_row(message) < WELL_NEAR
+    )
+    if nothing_else and message.intent in ("out_of_scope", "human", "abuse"):
         # Too weakly meant to be believed at once; but there is nothing else in the message.
         return ROUTES[message.intent](catalogue, message, context)
     return _spoken(catalogue, message, context, filled, decision, wants)
