@@ -449,7 +449,8 @@ def proof_only(case: Case) -> Decision | None:
     best = ranked[0]
     alone = len(rows) == 1 and case.holds(best)
     # Where nothing but the proof is said, nearness tells how the rows are worded and not which matter is meant.
-    if case.holds(best) and ((alone and case.plain) or (not case.bare and case.clear(best, *CLEAR))):
+    told = not case.bare or case.catalogue.generic(best.id)
+    if case.holds(best) and ((alone and case.plain) or (told and case.clear(best, *CLEAR))):
         return Decision("answer", (best,), proof=proof)
     return Decision("ask_matter", tuple(ranked[:CHOICES]), proof=proof)
 

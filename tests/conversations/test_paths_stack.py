@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import re
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
@@ -209,9 +210,13 @@ def test_the_letter_opens_shows_its_words_and_verifies_and_one_changed_byte_does
     wrong = stack.http.get(f"{parts.path}?{parts.query[:-1]}" + ("A" if parts.query[-1] != "A" else "B"))
     assert wrong.status_code == 404 and "没有查到" in wrong.text
 
-    def check(data):
-        return stack.http.post("/letters/check", files={"file": ("letter.pdf", data, "application/pdf")})
+    token = re.search(r'name="csrf" value="(\w+)"', stack.http.get("/letters/check").text)[1]
 
+    def check(data, csrf=token):
+        file = {"file": ("letter.pdf", data, "application/pdf")}
+        return stack.http.post("/letters/check", data={"csrf": csrf}, files=file)
+
+    assert check(paper, "x").status_code == 403
     assert "一模一样" in check(paper).text
     for at in (0, len(paper) // 2, len(paper) - 1):
         changed = paper[:at] + bytes([paper[at] ^ 1]) + paper[at + 1 :]

@@ -67,7 +67,7 @@ def running(tmp_path, catalogue, here):
 @pytest.mark.parametrize("mode, sends", [("plain", False), ("safe", True), ("compatible", True)])
 def test_everybody_gets_every_answer_once_and_in_time(running, mode, sends):
     webs, platform, rasa = running(mode, sends)
-    figures = asyncio.run(load(platform, people=12, each=4, retried=0.25, slow=0.15, at_once=5))
+    figures = asyncio.run(load(platform, people=12, each=4, retried=0.25, slow=0.15, at_once=12))
     assert figures["retried"] > 5 and figures["slow"] > 3, figures
     assert figures["never"] == figures["twice"] == figures["strange"] == 0, figures
     assert figures["timeouts"] == 0 and figures["longest"] < 5, figures
