@@ -62,16 +62,22 @@ class AskedIndex:
         cls,
         pairs: Sequence[tuple[str, str]],
         known: AskedIndex | None = None,
+        most: int | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> AskedIndex:
-        """Return the index of (key, sentence) pairs; vectors are taken from `known` where it has them, else made at about 4 ms each."""
+        """Return the index of (key, sentence) pairs; vectors are taken from `known` where it has them, else made at about 4 ms each.
+
+        Of those that are to be made at most `most` are; the other sentences are left out.
+        """
         held = dict(zip(known._sentences, known._vectors, strict=True)) if known else {}
         missing = [s for s in dict.fromkeys(s for _, s in pairs) if s not in held]
+        missing = missing if most is None else missing[:most]
         for start in range(0, len(missing), _BATCH):
             for sentence in missing[start : start + _BATCH]:
                 held[sentence] = sentence_vector(sentence)
             if progress:
                 progress(min(start + _BATCH, len(missing)), len(missing))
+        pairs = [(key, sentence) for key, sentence in pairs if sentence in held]
         vectors = np.array([held[s] for _, s in pairs], dtype=np.float32).reshape(-1, WIDTH)
         return cls([k for k, _ in pairs], [s for _, s in pairs], vectors)
 

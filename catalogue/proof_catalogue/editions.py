@@ -362,6 +362,7 @@ class Editions:
 
     def encode(self, progress: Progress | None = None) -> int:
         """Encode the wordings that the edition in force still wants, at about 30 ms each and core; return how many they were."""
+        from .asked import AskedIndex, asked
         from .meaning import MeaningIndex
 
         edition = self.get()
@@ -370,7 +371,11 @@ class Editions:
         index, _ = MeaningIndex.build(
             wordings(content.rows, content.faqs), before, progress=_of(progress, "编码")
         )
+        said = AskedIndex.build(
+            asked(content.rows, content.faqs), self._known_asked(), progress=_of(progress, "编码问法")
+        )
         with self._writing() as connection:
+            _replace_index(said, self.file(edition).with_suffix(".asked"))
             _replace_index(index, self.file(edition).with_suffix(".npz"))
             with _transaction(connection):
                 _put_in_force(connection, edition.number)
@@ -435,7 +440,10 @@ class Editions:
                 progress("待编码", 0, left)
             _replace_index(index, vectors)
             said = AskedIndex.build(
-                asked(content.rows, content.faqs), self._known_asked(), _of(progress, "编码问法")
+                asked(content.rows, content.faqs),
+                self._known_asked(),
+                ENCODE_AT_ONCE,
+                _of(progress, "编码问法"),
             )
             _replace_index(said, path.with_suffix(".asked"))
             _sync(fresh)

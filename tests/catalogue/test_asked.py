@@ -110,7 +110,7 @@ def test_what_is_known_is_not_encoded_again(index, monkeypatch):
     told = []
     # A known sentence of another row, a new one of two rows, one that is gone.
     pairs = [("F009", PAIRS[0][1]), ("F009", "全新的一句"), ("F008", "全新的一句")]
-    grown = AskedIndex.build(pairs, index, lambda done, of: told.append((done, of)))
+    grown = AskedIndex.build(pairs, index, progress=lambda done, of: told.append((done, of)))
     assert encoded == ["全新的一句"] and told == [(1, 1)]
     held = dict(zip(grown._sentences, grown._vectors, strict=True))
     known = dict(zip(index._sentences, index._vectors, strict=True))
