@@ -490,7 +490,7 @@ def _ask_back(
     rows: list[Requirement], decision: Decision, after: Context, context: Context
 ) -> tuple[Answer, Context]:
     candidates = [candidate(r) for r in rows]
-    if not {r.id for r in rows} & set(context.offered):
+    if context.offered and not {r.id for r in rows} & set(context.offered):
         # Another question, however many were asked back before.
         context, after = replace(context, rounds=0), replace(after, rounds=1)
     if context.rounds >= MAX_BACK:
