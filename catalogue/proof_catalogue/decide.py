@@ -29,6 +29,7 @@ The steps are asked in this order; the first that knows an answer gives it:
 | nothing                                | rows near in meaning                                | answer if very near, ask_which  | meaning             |
 | nothing                                | none near, but a paper is spoken of                 | not_listed                      | meaning             |
 | nothing                                | nothing                                             | unknown                         | —                   |
+| (whatever one row was the answer)      | another row that is much nearer to what was said    | ask_which in place of answer    | _doubted            |
 
 What kind of verdict a row gives (wrong issuer, held document …) is `Requirement.verdict_kind`.
 """
