@@ -41,6 +41,8 @@ def _each(catalogue: Catalogue, message: Message, context: Context) -> tuple[Ans
         answer, after = answer_message(catalogue, part, Context(region=held.region))
         if answers and (answer.outcome != "answered" or any(_same(answer, a) for a, _ in answers)):
             answer, after = answer_message(catalogue, replace(part, follows=True), held)
+        if answer.task:
+            return None  # a path is wanted, and it is begun for a whole message
         if answer.outcome not in _TELLS or not answers_surely(part, answer):
             continue
         if any(_same(answer, other) for other, _ in answers):
