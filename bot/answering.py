@@ -226,7 +226,8 @@ def mend_route(message: Message, context: Context) -> Route | None:
             return lambda catalogue, _message, context: choose_none(catalogue, context)
         if leaves_open(message.text):
             return list_offered
-    if _is_neighbour(message) and not leans_on(context, links, intent, sure):
+    follows = leans_on(context, links, intent, sure)
+    if not follows and _is_neighbour(message):
         return out_of_scope
     begun = starts(message.text)
     if begun in ("pledge", "verification"):
@@ -238,7 +239,6 @@ def mend_route(message: Message, context: Context) -> Route | None:
     if intent == "ask_data_sharing" and context.row and not named:
         return explain
     about_papers = named or links.says_paper
-    follows = leans_on(context, links, intent, sure)
     if (
         follows
         and intent in ("abuse", "attack", "out_of_scope", *SMALLTALK)
@@ -356,7 +356,7 @@ def answer_question(catalogue: Catalogue, message: Message, context: Context) ->
 def _goes_on_about_a_rule(message: Message, context: Context) -> bool:
     """Return whether the message follows up a rule that was explained (全省保留几项 → 那温州呢)."""
     links = message.links
-    if context.topic not in TOPIC_INTENT or links.proofs or any(not m.term.generic for m in links.matters):
+    if context.topic not in TOPIC_INTENT or _names(message):
         return False
     return leans_on(context, links, message.intent, message.confidence)
 
