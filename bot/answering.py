@@ -294,7 +294,7 @@ def _is_neighbour(message: Message) -> bool:
 
 def _names(message: Message) -> bool:
     """Return whether a message names a proof or a matter of its own."""
-    return bool(message.links.proofs) or any(not m.term.generic for m in message.links.matters)
+    return bool(message.links.proofs) or message.links.names_matter
 
 
 def _filled(catalogue: Catalogue, message: Message, context: Context) -> Filled:
@@ -680,7 +680,7 @@ def report_demand(catalogue: Catalogue, message: Message, context: Context) -> t
     filled = _filled(catalogue, message, context)
     sure = message.confidence if not _COMPLAINT.search(filled.links.text) else 1.0
     decision = Decision("unknown")
-    if filled.links.proofs or any(not m.term.generic for m in filled.links.matters):
+    if filled.links.proofs or filled.links.names_matter:
         decision = decide(catalogue, Question(filled.links, filled.region, "ask_need_proof", message.near))
     if decision.kind == "answer" or (sure < 0.7 and decision.kind.startswith("ask_")):
         # What the catalogue says of the demand comes first; then how to complain.

@@ -84,7 +84,7 @@ def leans_on(context: Context, links: Links, intent: str, confidence: float) -> 
     if context.topic is None:
         return False
     size = len(re.sub(r"[^\w]", "", links.text))
-    own_matter = any(not m.term.generic for m in links.matters)
+    own_matter = links.names_matter
     if links.proofs and own_matter:
         return False
     if context.rounds > 0 and size <= 30:
@@ -115,7 +115,7 @@ def fill(
     """
     held = context.region if context.region in catalogue.regions else None
     region = (links.region.code if links.region else None) or held or profile_region
-    own_matter = any(not m.term.generic for m in links.matters)
+    own_matter = links.names_matter
     leans = context.topic and not (links.proofs and own_matter) if follows else False
     if not leans and not leans_on(context, links, intent, confidence):
         return Filled(links, region)
@@ -130,7 +130,7 @@ def fill(
         links = replace(links, proofs=())
     old_proof = catalogue.term.get(("proof", context.proof or ""))
     old_matter = catalogue.term.get(("matter", context.matter or ""))
-    own_matter = any(not m.term.generic for m in links.matters)
+    own_matter = links.names_matter
     worded = follows or worded_as_follow_up(links) or bool(wrong) or intent in ("inform", "deny")
     if not links.proofs and not own_matter and worded:
         proofs, matters = catalogue.linker.fragments(links, old_proof, old_matter)

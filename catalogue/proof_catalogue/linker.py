@@ -56,6 +56,11 @@ class Links:
         return self.regions[-1][0] if self.regions else None
 
     @property
+    def names_matter(self) -> bool:
+        """Whether a matter of its own is named, and not only a catch-all."""
+        return any(not m.term.generic for m in self.matters)
+
+    @property
     def residue(self) -> str:
         """What is left of the sentence when names, places and small words are taken out."""
         gone = {i for m in (*self.proofs, *self.matters) for i in m.covered}
