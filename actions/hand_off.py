@@ -1,4 +1,4 @@
-"""The citizen wants a person."""
+"""The citizen wants a person, or somebody is in danger."""
 
 from rasa_sdk import Action
 
@@ -8,7 +8,7 @@ from .turn import CitizenTurn
 
 
 class HandOff(CitizenTurn, Action):
-    """The citizen wants a person."""
+    """The citizen wants a person, or somebody is in danger."""
 
     NAME = "action_hand_off"
     route = staticmethod(answering.hand_off)

@@ -248,7 +248,7 @@ def mend_route(message: Message, context: Context) -> Route | None:
         return answer_question
     if intent == "attack" and (sure < 0.75 or (about_papers and sure < 0.97)):
         return answer_question
-    if intent in ("abuse", "human") and (sure < 0.45 or (named and links.says_paper and sure < 0.9)):
+    if intent in ("abuse", "human", "crisis") and (sure < 0.45 or (named and links.says_paper and sure < 0.9)):
         return answer_question
     if intent in SMALLTALK and (
         about_papers or (links.regions and context.topic) or (sure < 0.4 and context.topic)
@@ -780,8 +780,9 @@ def start_verification(catalogue: Catalogue, message: Message, context: Context)
 
 
 def hand_off(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context]:
-    """A person is wanted."""
-    return Answer("handoff", [Reply(say("handoff"))]), replace(context, rounds=0, offered=())
+    """A person is wanted, or somebody is in danger."""
+    words = say("crisis" if message.intent == "crisis" else "handoff")
+    return Answer("handoff", [Reply(words)]), replace(context, rounds=0, offered=())
 
 
 def small_talk(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context]:
@@ -890,6 +891,7 @@ ROUTES: dict[str, Route] = {
     "report_demand": report_demand,
     "start_pledge": start_pledge,
     "human": hand_off,
+    "crisis": hand_off,
     "out_of_scope": out_of_scope,
     "abuse": guardrail,
     "attack": guardrail,

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from nlu.situations import situations
 from proof_catalogue.editions import Editions
 from proof_catalogue.store import DATA, Catalogue
 
@@ -73,6 +74,7 @@ def training_fingerprint(settings: Settings) -> str:
         files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if _trains(p))
         for file in files:
             digest.update(file.relative_to(ROOT).as_posix().encode() + file.read_bytes())
+    digest.update("\n".join(situations()).encode())
     digest.update((settings.dictionary / "catalogue.txt").read_bytes())
     return digest.hexdigest()[:16]
 

@@ -16,13 +16,13 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from proof_catalogue.asked import sentence_vector
 
-SENTENCE_VECTOR = "sentence_vector"
+_VECTOR = "sentence_vector"
 WIDTH = 512
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=True)
 class SentenceEncoder(GraphComponent):
-    """Adds the sentence vector as a dense feature and leaves it on the message for the classifier.
+    """Adds the sentence vector as a dense feature.
 
     The mean of the training sentences is taken off the feature, and the rest brought to the length `scale` (docs/adr/0011).
     """
@@ -75,7 +75,12 @@ class SentenceEncoder(GraphComponent):
 
     def train(self, training_data: TrainingData) -> Resource:
         """Encode all training sentences once and keep their mean."""
-        vectors = [self._vector(m) for m in training_data.training_examples if m.get(TEXT)]
+        vectors = []
+        for message in training_data.training_examples:
+            if message.get(TEXT):
+                vectors.append(sentence_vector(message.get(TEXT)))
+                # As bytes, for Rasa takes fingerprints of messages by printing what is on them, and arrays print slowly.
+                message.set(_VECTOR, vectors[-1].tobytes())
         self._mean = np.mean(vectors, axis=0) if vectors else np.zeros(WIDTH, dtype=np.float32)
         with self._model_storage.write_to(self._resource) as folder:
             np.save(folder / "mean.npy", self._mean)
@@ -83,11 +88,10 @@ class SentenceEncoder(GraphComponent):
 
     @staticmethod
     def _vector(message: Message) -> np.ndarray:
-        vector = message.get(SENTENCE_VECTOR)
-        if vector is None:
-            vector = sentence_vector(message.get(TEXT))
-            message.set(SENTENCE_VECTOR, vector)
-        return vector
+        trained = message.data.pop(_VECTOR, None)
+        return (
+            sentence_vector(message.get(TEXT)) if trained is None else np.frombuffer(trained, dtype=np.float32)
+        )
 
     def process(self, messages: list[Message]) -> list[Message]:
         """Add the vector of each message that has text."""

@@ -13,7 +13,7 @@ import httpx
 
 from . import answers_all, dialogues, judge, questions, short, verdict_ids
 
-SHORT_ONE_IN = 6  # the short form runs one item in so many
+SHORT_ONE_IN = 8  # the short form runs one item in so many
 
 # session, message, region → the reply of the wire contract; a session None begins a conversation
 Ask = Callable[["str | None", str, "str | None"], dict[str, Any]]
