@@ -43,6 +43,7 @@ SMALLTALK = {"greet", "bye", "thanks", "chitchat", "affirm", "deny", "stop"}
 # Cosines of the sentence encoder; set on the development half of the evaluation sets.
 FAQ_NEAR = 0.90
 FAQ_SURE = 0.95
+FAQ_SURER = 0.98  # though the words sound like 停 or 不
 FAQ_AHEAD = 0.03  # of the nearest row
 AS_NEAR = 0.006  # two FAQs so close to each other are both told
 WELL_NEAR = 0.93
@@ -80,7 +81,14 @@ _I_REPORT = re.compile(
     r"我(?:要|想|得|必须|来)?(?:去)?(?:举报|投诉|反映|告|曝光)|(?:要|想)(?:举报|投诉)(?:他|你|她|这|那|村|社区|银行)|jubao"
 )
 _WHY = re.compile(
-    r"(?:那|这|你)?(?:凭什么|凭啥|为什么|为啥|怎么|依据呢?|有(?:什么|啥)?依据|哪条(?:规定|法律)?|有(?:文件|规定)|真的)(?:不要|要|不用|不能|取消|可以|行|规定的?|说的|依据)?(?:了|呢|吗|么|啊|的)*"
+    r"(?:后一?个|最后一?个|这一?个|刚才(?:那|这)一?个)?(?:那|这|你)?(?:凭什么|凭啥|为什么|为啥|怎么|依据呢?|有(?:什么|啥)?依据|哪条(?:规定|法律)?|有(?:文件|规定)|真的)(?:不要|要|不用|不能|取消|可以|行|规定的?|说的|依据)?(?:了|呢|吗|么|啊|的)*"
+)
+# After an answer: the office goes on demanding, or refuses.
+_STILL = re.compile(
+    r"(?:还是|还|硬|非|偏偏?|死活|一定|仍然?|照样|就是|一口咬定)(?:说|在|得|跟我)?(?:要|不给|不开|不认|不收|不肯|不行|不办)|不给(?:我|他|她)?(?:开|办|写|盖|出)|不肯(?:开|办|写|盖|收)|不认账?$"
+)
+_WHO = re.compile(
+    r"村里|村委会?|居委会?|社区|街道|派出所|窗口|银行|学校|老师|单位|公司|厂里|医院|他们|人家|那边?|工作人员|办事员|咋办|怎么办"
 )
 _COMPLAINT = re.compile(r"投诉|举报|反映(?!情况)|曝光|管不管|谁来管|告他们|乱要证明|乱收证明")
 
@@ -246,9 +254,15 @@ def mend_route(message: Message, context: Context) -> Route | None:
         and worded_as_follow_up(links)
     ):
         return answer_question
+    if context.rounds and follows and intent in ("abuse", "attack", "human", "out_of_scope") and sure < 0.7:
+        return answer_question  # somebody who was asked back answers
+    if intent in ("abuse", "attack", "out_of_scope") and sure < 0.8 and _best_row(message) >= FAQ_SURE:
+        return answer_question
     if intent == "attack" and (sure < 0.75 or (about_papers and sure < 0.97)):
         return answer_question
-    if intent in ("abuse", "human", "crisis") and (sure < 0.45 or (named and links.says_paper and sure < 0.9)):
+    if intent in ("abuse", "human", "crisis") and (
+        sure < 0.45 or (named and links.says_paper and sure < 0.9)
+    ):
         return answer_question
     if intent in SMALLTALK and (
         about_papers or (links.regions and context.topic) or (sure < 0.4 and context.topic)
@@ -264,9 +278,19 @@ def mend_route(message: Message, context: Context) -> Route | None:
         return answer_question
     if intent == "abuse" and asks(message.text) and _best_row(message) >= FAQ_SURE:
         return answer_question
-    if context.row and _WHY.fullmatch(re.sub(r"[\W_]", "", message.text)):
+    if context.row and not named and _WHY.fullmatch(re.sub(r"[\W_]", "", message.text)):
         row = context.row
         return lambda catalogue, _message, context: choose(catalogue, row, context)
+    if (
+        context.row
+        and not named
+        and not links.regions
+        and _STILL.search(message.text)
+        and len(links.text) <= 16
+    ):
+        return still_demanded
+    if intent in SMALLTALK - {"chitchat"} and sure < 0.95 and _best_faq(message) >= FAQ_SURER:
+        return answer_question
     if intent in TOPICS and sure < 0.6:
         ahead = 0.0 if about_papers and intent != "report_demand" else 0.02
         if _best_row(message) >= max(WELL_NEAR, _best_faq(message) + ahead):
@@ -290,6 +314,13 @@ def _is_neighbour(message: Message) -> bool:
         return False
     brief = len(links.text) <= 30 or message.intent == "out_of_scope"
     return brief and where_to_go(links.text) is not None and _best_row(message) < WELL_NEAR
+
+
+def _refuses(text: str) -> bool:
+    """Return whether somebody says that an office goes on demanding or refuses, and nothing else."""
+    return (
+        len(re.sub(r"[\W_]", "", _WHO.sub("", _STILL.sub("", text)))) <= 4 if _STILL.search(text) else False
+    )
 
 
 def _names(message: Message) -> bool:
@@ -336,6 +367,7 @@ def answer_question(catalogue: Catalogue, message: Message, context: Context) ->
     decision = _by_place(catalogue, message, context)
     if decision is None:
         decision, filled = _decide(catalogue, message, context, filled, wants)
+        decision = _or_still(catalogue, message, context, decision)
     if decision.kind not in ("answer", "list") and not filled.carried:
         least = max(FAQ_SURE, _best_row(message) + FAQ_AHEAD)
         faq = nearest_faq(catalogue, message, None, least, filled.region)
@@ -396,6 +428,20 @@ def _decide(
         if by_nearness and by_nearness[-1][0] - following >= 0.01:
             decision = Decision("answer", (catalogue.rows[by_nearness[-1][1]],))
     return _less_sure(catalogue, message, filled, decision), filled
+
+
+def _or_still(catalogue: Catalogue, message: Message, context: Context, decision: Decision) -> Decision:
+    """Return `decision` with the row answered last among what may be meant, where the message names nothing of its own."""
+    row = catalogue.rows.get(context.row or "")
+    nothing = decision.kind in ("unknown", "ask_which") or (
+        decision.kind == "not_listed" and not decision.proof
+    )
+    if row is None or _names(message) or not nothing or row in decision.rows:
+        return decision
+    if decision.kind == "not_listed" and decision.matter:
+        return decision
+    rows = (*decision.rows[: CHOICES - 1], row) if decision.kind == "ask_which" else (row,)
+    return replace(decision, kind="ask_which", rows=rows)
 
 
 # What may be asked of a row that was answered, without meaning another one.
@@ -483,6 +529,7 @@ def _after(context: Context, filled: Filled, decision: Decision) -> Context:
         offered=tuple(r.id for r in decision.rows) if asked else (),
         rounds=context.rounds + 1 if asked else 0,
         topic="question",
+        row=context.row if any(r.id == context.row for r in decision.rows) else None,
     )
 
 
@@ -714,6 +761,13 @@ def _reporting(answer: Answer, message: Message, filled: Filled) -> Answer:
     else:
         answer.replies[-1].buttons.append({"title": say("paths.report.button"), "payload": f"report:{row}"})
     return answer
+
+
+def still_demanded(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context]:
+    """After an answer the office still demands the paper or refuses: the answer once more, and how to complain."""
+    answer, after = choose(catalogue, context.row or "", context)
+    answer.replies[-1].text += "\n" + say("report.head") + say("report.how")
+    return _reporting(answer, message, _filled(catalogue, message, context)), after
 
 
 def _meant(

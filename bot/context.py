@@ -121,7 +121,7 @@ def fill(
         return Filled(links, region)
     right, wrong = corrected(links.text)
     if right != links.text:
-        links = replace(catalogue.linker.link(right), regions=links.regions)
+        links = replace(catalogue.linker.link(right), regions=links.regions, region=links.region)
         # What was just taken back is not carried along: 不是离职 我是退休.
         if wrong and wrong in (context.proof or ""):
             context = replace(context, proof=None)

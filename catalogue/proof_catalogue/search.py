@@ -20,7 +20,7 @@ from .decide import Case, Decision, Question, decide
 from .errors import CatalogueError
 from .faqs import Faq
 from .linker import SMALL, Links, Mention
-from .meaning import encode
+from .meaning import encoding
 from .requirement import Requirement
 from .spelling import syllables
 from .store import DATA, Catalogue
@@ -99,12 +99,6 @@ def _telling(word: str) -> float:
     """Return how much `word` tells, from its rarity in everyday Chinese: about 3 (的) to 14 (a word that jieba does not know)."""
     table = cutter().dt
     return min(14.0, max(3.0, math.log(table.total or 1) - math.log(table.FREQ.get(word) or 1)))
-
-
-@functools.lru_cache(maxsize=256)
-def _vector(text: str) -> np.ndarray:
-    """Return the encoded `text`; a lookup asks for rows and then for FAQs."""
-    return encode([text])[0]
 
 
 def _pairs(parts: Iterable[str]) -> frozenset[str]:
@@ -232,7 +226,6 @@ class Found:
     def __init__(self, catalogue: Catalogue, query: str, region: str | None, on: date | None = None):
         self.catalogue = catalogue
         links = catalogue.linker.link(query[:LONGEST])
-        self.sought = Sought(links)
         self.links = links
         terms = [m.term for m in (*links.proofs, *links.matters)]
         self.rows_of = {(t.kind, t.name): frozenset(t.requirements) for t in terms}
@@ -242,14 +235,17 @@ class Found:
         # Where the names say it all, the encoder would take most of the time and tell nothing more.
         named = dict.fromkeys(joint, NAMED)
         self.named = bool(named)
-        self.near: dict[str, float] = named or catalogue.near(links.text, _vector(links.text))
+        if not named:
+            encoding(links.text)  # begins, while words are looked up
+        self.sought = Sought(links)
+        # Where no region is known, cities of the province may still be asked about.
+        regions = catalogue.regions.chain(place) if place else None
+        self.texts = catalogue.full_text(self.sought.content, CANDIDATES, regions)
+        self.best_text = max(self.texts.values(), default=0.0) or 1.0
+        self.near: dict[str, float] = named or catalogue.near(links.text)
         question = replace(question, near=self.near)
         self.case = Case(catalogue, question)
         self.decision: Decision = decide(catalogue, question)
-        # Where no region is known, cities of the province may still be asked about.
-        regions = self.case.chain if place else None
-        self.texts = catalogue.full_text(self.sought.content, CANDIDATES, regions)
-        self.best_text = max(self.texts.values(), default=0.0) or 1.0
 
     def _said(self, mentions: tuple[Mention, ...], how: str) -> Callable[[Requirement], frozenset[int]]:
         """Return what gives the characters of the query that name a term of a row."""
@@ -425,7 +421,7 @@ def faq_features(catalogue: Catalogue, query: str) -> dict[str, dict[str, float]
     if outright(links):
         return {}
     sought = Sought(links)
-    near = catalogue.near(links.text, _vector(links.text))
+    near = catalogue.near(links.text)
     cosines = {k: near.get(k, 0.0) for k in catalogue.faqs}
     nearest = max(cosines.values(), default=0.0)
     nearest_row = max((s for k, s in near.items() if k in catalogue.rows), default=0.0)

@@ -23,8 +23,6 @@ from .text import canonical, index_terms
 from .vocabulary import Term
 
 if TYPE_CHECKING:  # loading NumPy takes longer than opening an edition
-    import numpy as np
-
     from .asked import AskedIndex
     from .meaning import MeaningIndex
 
@@ -181,18 +179,19 @@ class Catalogue:
                 self._linker = Linker(self.terms, *self._names(), self.regions)
         return self._linker
 
-    def near(self, text: str, vector: np.ndarray | None = None, top: int = 200) -> dict[str, float]:
-        """Return the `top` rows and all FAQs with their nearness to `text`: in meaning, a cosine, and by how citizens ask; `vector` if it is encoded already."""
+    def near(self, text: str, top: int = 200) -> dict[str, float]:
+        """Return the `top` rows and all FAQs with their nearness to `text`: in meaning, a cosine, and by how citizens ask."""
         from .asked import AskedIndex
-        from .meaning import MeaningIndex, encode
+        from .meaning import MeaningIndex, encoding
 
+        vector = encoding(text)
         with self._lock:
-            if self._meaning is None:
-                self._meaning = MeaningIndex.load(self._meaning_path)
-            near = self._meaning.near(encode([text])[0] if vector is None else vector, top)
             if self._asked is None:
                 self._asked = AskedIndex.load(self._asked_path)
             gains, usual = self._asked.beyond(text)
+            if self._meaning is None:
+                self._meaning = MeaningIndex.load(self._meaning_path)
+            near = self._meaning.near(vector.result(), top)
         least = min((n for k, n in near.items() if k not in self.faqs), default=0.0)
         found = {key: n + usual for key, n in near.items()}
         return found | {key: near.get(key, least) + gain for key, gain in gains.items()}
