@@ -15,7 +15,7 @@ from proof_catalogue.requirement import Requirement
 from proof_catalogue.store import Catalogue
 
 from .answer import Answer, Reply
-from .context import Context, Filled, fill, leans_on, worded_as_follow_up
+from .context import Context, Filled, corrected, fill, leans_on, worded_as_follow_up
 from .neighbours import where_to_go
 from .paths.excluded import exclusion, may_pledge
 from .paths.form import asks, is_stand_in
@@ -48,7 +48,13 @@ FAQ_AHEAD = 0.03  # of the nearest row
 AS_NEAR = 0.006  # two FAQs so close to each other are both told
 WELL_NEAR = 0.93
 MAX_BACK = 2  # questions back in a row
-CLEAR_ALONE_IN_TALK = (0.96, 0.03)  # a row other than the one talked about that a follow-up plainly means
+# By how much rows that are talked about are likelier than their nearness says: the one answered last, those offered now, those
+# spoken of before, and those that share a proof or a matter with them.
+TALKED_ABOUT, OFFERED_NOW, RECENT, RELATED = 0.05, 0.04, 0.02, 0.015
+RELATED_MOST = 200  # rows of a proof or matter
+TALK_NEAR = 0.89
+FITS = (0.88, 0.01)  # how near an offered row must be, and by how much before the next, for it to be meant
+CLEAR_ALONE_IN_TALK = (0.98, 0.03)  # a row other than the one talked about that a follow-up plainly means
 
 
 @dataclass(frozen=True)
@@ -264,8 +270,13 @@ def mend_route(message: Message, context: Context) -> Route | None:
         sure < 0.45 or (named and links.says_paper and sure < 0.9)
     ):
         return answer_question
+    if intent == "out_of_scope" and sure < 0.8 and context.recent and _goes_on(message, context):
+        return answer_question
     if intent in SMALLTALK and (
-        about_papers or (links.regions and context.topic) or (sure < 0.4 and context.topic)
+        about_papers
+        or (context.topic and corrected(message.text)[1])
+        or (links.regions and context.topic)
+        or (sure < 0.4 and context.topic)
     ):
         return answer_question
     if intent == "out_of_scope" and links.says_paper and (named or sure < 0.6):
@@ -309,11 +320,18 @@ def _is_neighbour(message: Message) -> bool:
         links.proofs
         or links.says_paper
         or message.follows
-        or message.intent in ("human", "abuse", "attack", "report_demand")
+        or message.intent in ("abuse", "attack", "report_demand")
+        or (message.intent == "human" and message.confidence >= 0.7)
     ):
         return False
     brief = len(links.text) <= 30 or message.intent == "out_of_scope"
     return brief and where_to_go(links.text) is not None and _best_row(message) < WELL_NEAR
+
+
+def _goes_on(message: Message, context: Context) -> bool:
+    """Return whether a short message is at least somewhat near to what is talked about."""
+    brief = len(message.links.text) <= 16
+    return brief and any(message.near.get(i, 0.0) >= TALK_NEAR for i in context.recent)
 
 
 def _refuses(text: str) -> bool:
@@ -367,7 +385,7 @@ def answer_question(catalogue: Catalogue, message: Message, context: Context) ->
     decision = _by_place(catalogue, message, context)
     if decision is None:
         decision, filled = _decide(catalogue, message, context, filled, wants)
-        decision = _or_still(catalogue, message, context, decision)
+        decision = _in_talk(catalogue, message, context, decision)
     if decision.kind not in ("answer", "list") and not filled.carried:
         least = max(FAQ_SURE, _best_row(message) + FAQ_AHEAD)
         faq = nearest_faq(catalogue, message, None, least, filled.region)
@@ -389,6 +407,8 @@ def _goes_on_about_a_rule(message: Message, context: Context) -> bool:
     """Return whether the message follows up a rule that was explained (全省保留几项 → 那温州呢)."""
     links = message.links
     if context.topic not in TOPIC_INTENT or _names(message):
+        return False
+    if _best_row(message) > max(WELL_NEAR, _best_faq(message)):
         return False
     return leans_on(context, links, message.intent, message.confidence)
 
@@ -425,23 +445,51 @@ def _decide(
         fitting = [i for i in context.offered if case.holds(catalogue.rows[i]) and (not named or i in named)]
         by_nearness = sorted((near.get(i, 0.0), i) for i in fitting)
         following = by_nearness[-2][0] if len(by_nearness) > 1 else 0.85
-        if by_nearness and by_nearness[-1][0] - following >= 0.01:
+        if by_nearness and by_nearness[-1][0] >= FITS[0] and by_nearness[-1][0] - following >= FITS[1]:
             decision = Decision("answer", (catalogue.rows[by_nearness[-1][1]],))
     return _less_sure(catalogue, message, filled, decision), filled
 
 
-def _or_still(catalogue: Catalogue, message: Message, context: Context, decision: Decision) -> Decision:
-    """Return `decision` with the row answered last among what may be meant, where the message names nothing of its own."""
-    row = catalogue.rows.get(context.row or "")
-    nothing = decision.kind in ("unknown", "ask_which") or (
-        decision.kind == "not_listed" and not decision.proof
+def _in_talk(catalogue: Catalogue, message: Message, context: Context, decision: Decision) -> Decision:
+    """Return a question back with the rows talked about among what may be meant, where the message names nothing of its own.
+
+    Those are taken to be a little nearer than their words are; what is related to them by proof or matter as well.
+    """
+    links = message.links
+    if (
+        not context.recent
+        or links.proofs
+        or any(m.how == "name" and not m.term.generic for m in links.matters)
+    ):
+        return decision
+    if decision.kind not in ("unknown", "ask_which", "ask_matter", "ask_region", "not_listed"):
+        return decision
+    if decision.kind == "not_listed" and (decision.proof or decision.elsewhere):
+        return decision
+    case = Case(
+        catalogue, Question(links, links.region.code if links.region else context.region, near=message.near)
     )
-    if row is None or _names(message) or not nothing or row in decision.rows:
+    likelier = dict.fromkeys(context.recent, RECENT) | dict.fromkeys(context.offered, OFFERED_NOW)
+    if context.row:
+        likelier[context.row] = TALKED_ABOUT
+    terms = [t for i in likelier if i in catalogue.rows for t in catalogue.terms_of[i] if not t.generic]
+    for term in terms:
+        for row_id in term.requirements[:RELATED_MOST]:
+            likelier.setdefault(row_id, RELATED)
+    unknown = min((n for k, n in message.near.items() if k.startswith("F")), default=0.0)
+    offered = {r.id: message.near.get(r.id, unknown) for r in decision.rows}
+    talked = {
+        r.id: message.near.get(r.id, unknown) + likelier[r.id]
+        for r in case.rows(i for i in likelier if i in catalogue.rows)
+    }
+    ranked = sorted({**offered, **talked}.items(), key=lambda pair: -pair[1])
+    best = [i for i, n in ranked if n >= TALK_NEAR or i == context.row][:CHOICES]
+    best += [i for i, _ in ranked if i not in best and i in talked][: max(0, CHOICES - 1 - len(best))]
+    if context.row and context.row in talked and context.row not in best:
+        best[-1:] = [context.row]
+    if not best:
         return decision
-    if decision.kind == "not_listed" and decision.matter:
-        return decision
-    rows = (*decision.rows[: CHOICES - 1], row) if decision.kind == "ask_which" else (row,)
-    return replace(decision, kind="ask_which", rows=rows)
+    return replace(decision, kind="ask_which", rows=tuple(catalogue.rows.all(best)))
 
 
 # What may be asked of a row that was answered, without meaning another one.
@@ -504,7 +552,7 @@ def _spoken(
             after, offered=tuple(r.id for r in rows[:12])
         )
     if decision.kind in ("ask_matter", "ask_region", "ask_which"):
-        return _ask_back(rows, decision, after, context)
+        return _ask_back(rows, decision, after, context, message)
     if decision.kind == "rule":
         rule = rows[0]
         lines = [rule.replacement or rule.proof]
@@ -534,10 +582,11 @@ def _after(context: Context, filled: Filled, decision: Decision) -> Context:
 
 
 def _ask_back(
-    rows: list[Requirement], decision: Decision, after: Context, context: Context
+    rows: list[Requirement], decision: Decision, after: Context, context: Context, message: Message
 ) -> tuple[Answer, Context]:
     candidates = [candidate(r) for r in rows]
-    if context.offered and not {r.id for r in rows} & set(context.offered):
+    nearest = max((r.id for r in rows), key=lambda i: message.near.get(i, 0.0), default=None)
+    if context.offered and nearest not in context.offered:
         # Another question, however many were asked back before.
         context, after = replace(context, rounds=0), replace(after, rounds=1)
     if context.rounds >= MAX_BACK:

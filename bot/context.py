@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from proof_catalogue.linker import Links, Mention
 from proof_catalogue.store import Catalogue
 
+REMEMBERED = 12  # rows
 _FOR_WHAT = re.compile(r"(?:用的|要用|时用|用到的?)[。.!！]?$")
 # A follow-up leans on what was said before: 那离婚呢, 宁波也一样吗, 我说的是孩子的.
 _FOLLOW_UP = re.compile(
@@ -23,7 +25,8 @@ _CORRECTION = re.compile(
 class Context:
     """The slots of a conversation: names of proof and matter, region code, rows offered last, rounds asked back in a row.
 
-    `row` is the requirement that was answered last: a path taken without a name is the path of that one.
+    `row` is the requirement that was answered last: a path taken without a name is the path of that one. `recent` are the
+    rows that were answered or offered, the last ones first.
     """
 
     proof: str | None = None
@@ -33,10 +36,11 @@ class Context:
     rounds: int = 0
     topic: str | None = None
     row: str | None = None
+    recent: tuple[str, ...] = ()
 
     def json(self) -> dict[str, Any]:
         """Return a form that a Rasa slot can hold."""
-        return {**asdict(self), "offered": list(self.offered)}
+        return {**asdict(self), "offered": list(self.offered), "recent": list(self.recent)}
 
     @classmethod
     def of(cls, value: dict[str, Any] | None) -> Context:
@@ -44,7 +48,12 @@ class Context:
         if not isinstance(value, dict):
             return cls()
         known = {k: v for k, v in value.items() if k in cls.__dataclass_fields__}
-        return cls(**{**known, "offered": tuple(known.get("offered") or ())})
+        lists = {k: tuple(known.get(k) or ()) for k in ("offered", "recent")}
+        return cls(**{**known, **lists})
+
+    def remembering(self, rows: Iterable[str], before: Context) -> Context:
+        """Return this context with `rows` of the last answer remembered, and those that were remembered before it."""
+        return replace(self, recent=tuple(dict.fromkeys((*rows, *before.recent)))[:REMEMBERED])
 
 
 @dataclass(frozen=True)

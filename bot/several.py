@@ -14,6 +14,7 @@ from .words import say
 # What may stand beside another answer; a part that gets anything else is passed over.
 _TELLS = {"answered", "answered_list", "answered_policy", "clarification", "not_listed"}
 
+MOST_TOLD = 5  # rows of one answer that are remembered
 _OPEN = {"clarification", "not_listed"}
 
 
@@ -24,11 +25,14 @@ def answer_all(
 
     A later question leans on an earlier one as the next turn of a conversation would (…要无犯罪证明吗，品德证明呢).
     """
-    if len(message.parts) > 1:
-        joined = _each(catalogue, message, context)
-        if joined:
-            return joined
-    return route(catalogue, message, context)
+    joined = _each(catalogue, message, context) if len(message.parts) > 1 else None
+    answer, after = joined or route(catalogue, message, context)
+    if after == Context(region=after.region):
+        return answer, after  # begun anew
+    spoken_of = [v["requirement_id"] for v in answer.verdicts] or [
+        c["requirement_id"] for c in answer.candidates
+    ]
+    return answer, after.remembering(spoken_of[:MOST_TOLD], context)
 
 
 def _each(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context] | None:
