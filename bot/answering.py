@@ -44,6 +44,7 @@ SMALLTALK = {"greet", "bye", "thanks", "chitchat", "affirm", "deny", "stop"}
 # Cosines of the sentence encoder; set on the development half of the evaluation sets.
 FAQ_NEAR = 0.90
 FAQ_SURE = 0.95
+FAQ_SURE_IN_TALK = 1.0
 FAQ_SURER = 0.98  # though the words sound like 停 or 不
 FAQ_AHEAD = 0.03  # of the nearest row
 AS_NEAR = 0.006  # two FAQs so close to each other are both told
@@ -53,6 +54,7 @@ MAX_BACK = 2  # questions back in a row
 # spoken of before, and those that share a proof or a matter with them.
 TALKED_ABOUT, OFFERED_NOW, RECENT, RELATED = 0.05, 0.04, 0.02, 0.015
 RELATED_MOST = 200  # rows of a proof or matter
+SURE_IN_TALK = 0.7  # of an intent that asks about a rule
 TALK_NEAR = 0.89
 FITS = (0.88, 0.01)  # how near an offered row must be, and by how much before the next, for it to be meant
 CLEAR_ALONE_IN_TALK = (0.98, 0.03)  # a row other than the one talked about that a follow-up plainly means
@@ -91,7 +93,7 @@ _WHY = re.compile(
     r"(?:后一?个|最后一?个|这一?个|刚才(?:那|这)一?个)?(?:那|这|你)?(?:凭什么|凭啥|为什么|为啥|怎么|依据呢?|有(?:什么|啥)?依据|哪条(?:规定|法律)?|有(?:文件|规定)|真的)(?:不要|要|不用|不能|取消|可以|行|规定的?|说的|依据)?(?:了|呢|吗|么|啊|的)*"
 )
 _REQUEST = re.compile(
-    r"帮|给我|推荐|写[一个份篇首]|讲个|说个|查[一下]|来[一个首段]|介绍|翻译|投诉|举报|告诉我"
+    r"帮|给我|推荐|写[一个份篇首]|讲个|说个|查[一下]|来[一个首段]|几[点号分次天]|多少|剩|介绍|翻译|投诉|举报|告诉我"
 )
 # After an answer: the office goes on demanding, or refuses.
 _STILL = re.compile(
@@ -279,6 +281,13 @@ def mend_route(message: Message, context: Context) -> Route | None:
         ahead = 0.0 if about_papers and intent != "report_demand" else 0.02
         if _best_row(message) >= max(WELL_NEAR, _best_faq(message) + ahead):
             return answer_question
+    if (
+        intent in TOPICS
+        and sure < SURE_IN_TALK
+        and (context.row or context.offered)
+        and not _COMPLAINT.search(links.text)
+    ):
+        return answer_question
     if sure < 0.5 and (intent == "report_demand" or (follows and intent in TOPICS)):
         return answer_question
     if intent == "ask_legal_basis" and not named and not context.proof:
@@ -326,7 +335,7 @@ def _in_scope(message: Message, context: Context, follows: bool, nearest: float)
     if follows and ((sure < 0.8 and links.issuers) or (sure < 0.7 and context.rounds)):
         return True
     tells = not asks(message.text) and not _REQUEST.search(message.text)
-    if tells and nearest >= 0.9:
+    if tells and nearest >= 0.9 and sure < 0.98 and where_to_go(links.text) is None:
         return True  # a situation, and nothing else is asked for
     if not context.recent:
         return False
@@ -411,7 +420,8 @@ def answer_question(catalogue: Catalogue, message: Message, context: Context) ->
         decision, filled = _decide(catalogue, message, context, filled, wants)
         decision = _in_talk(catalogue, message, context, decision)
     if decision.kind not in ("answer", "list") and not filled.carried:
-        least = max(FAQ_SURE, _best_row(message) + FAQ_AHEAD)
+        in_talk = context.row or context.offered
+        least = max(FAQ_SURE_IN_TALK if in_talk else FAQ_SURE, _best_row(message) + FAQ_AHEAD)
         faq = nearest_faq(catalogue, message, None, least, filled.region)
         if faq:
             return _policy(faq), replace(context, rounds=0, offered=(), topic=faq.topic)
@@ -430,7 +440,7 @@ def answer_question(catalogue: Catalogue, message: Message, context: Context) ->
 def _goes_on_about_a_rule(message: Message, context: Context) -> bool:
     """Return whether the message follows up a rule that was explained (全省保留几项 → 那温州呢)."""
     links = message.links
-    if context.topic not in TOPIC_INTENT or _names(message):
+    if context.topic not in TOPIC_INTENT or context.row or context.offered or _names(message):
         return False
     if _best_row(message) > max(WELL_NEAR, _best_faq(message)):
         return False
