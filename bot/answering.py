@@ -304,7 +304,7 @@ def _believed(message: Message, context: Context, follows: bool) -> bool:
     names_paper = links.says_paper and _names(message)
     if intent in ("abuse", "human") and (sure < 0.45 or (names_paper and sure < 0.9)):
         return False
-    if context.recent and sure < {"abuse": 0.89, "human": 0.9, "attack": 0.95}.get(intent, 0.0):
+    if context.recent and sure < {"abuse": 0.89, "human": 0.88, "attack": 0.95, "crisis": 0.88}.get(intent, 0.0):
         return False
     if (
         follows
@@ -315,11 +315,11 @@ def _believed(message: Message, context: Context, follows: bool) -> bool:
         return False
     nearest = _best_row(message)
     if intent == "attack":
-        return sure >= 0.95 and nearest < 0.92 and (sure >= 0.97 or not (links.says_paper or _names(message)))
+        return sure >= 0.9 and nearest < 0.92 and (sure >= 0.97 or not (links.says_paper or _names(message)))
     if intent == "crisis":
-        return sure >= 0.8 and nearest < 0.885 and not names_paper
+        return sure >= 0.5 and nearest < 0.905 and not names_paper
     if intent == "human":
-        return sure >= 0.9 or nearest < 0.87
+        return sure >= 0.6 or nearest < 0.89
     if intent == "abuse":
         return (sure >= 0.65 or nearest < 0.87) and not (asks(message.text) and nearest >= 0.95)
     return not _in_scope(message, context, follows, nearest)
