@@ -49,6 +49,7 @@ FAQ_SURER = 0.98  # though the words sound like 停 or 不
 FAQ_AHEAD = 0.03  # of the nearest row
 AS_NEAR = 0.006  # two FAQs so close to each other are both told
 WELL_NEAR = 0.93
+BRIEF = 45  # characters of a message that a neighbouring matter may be found in, whatever its intent
 MAX_BACK = 2  # questions back in a row
 # By how much rows that are talked about are likelier than their nearness says: the one answered last, those offered now, those
 # spoken of before, and those that share a proof or a matter with them.
@@ -304,7 +305,9 @@ def _believed(message: Message, context: Context, follows: bool) -> bool:
     names_paper = links.says_paper and _names(message)
     if intent in ("abuse", "human") and (sure < 0.45 or (names_paper and sure < 0.9)):
         return False
-    if context.recent and sure < {"abuse": 0.89, "human": 0.88, "attack": 0.95, "crisis": 0.88}.get(intent, 0.0):
+    if context.recent and sure < {"abuse": 0.89, "human": 0.88, "attack": 0.95, "crisis": 0.88}.get(
+        intent, 0.0
+    ):
         return False
     if (
         follows
@@ -357,7 +360,7 @@ def _is_neighbour(message: Message) -> bool:
         or (message.intent == "human" and message.confidence >= 0.7)
     ):
         return False
-    brief = len(links.text) <= 30 or message.intent == "out_of_scope"
+    brief = len(links.text) <= BRIEF or message.intent in ("out_of_scope", "human")
     return brief and where_to_go(links.text) is not None and _best_row(message) < WELL_NEAR
 
 

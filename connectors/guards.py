@@ -26,10 +26,10 @@ _ID = re.compile(
     rf"(?<!\d)[1-9](?:{_GAP}\d){{16}}{_GAP}[\dXx](?![\dA-Za-z])|(?<!\d)[1-9](?:{_GAP}\d){{14}}(?!{_GAP}\d)"
 )
 _CARD = re.compile(rf"(?<!\d)[3-6](?:{_GAP}\d){{14,18}}(?!\d)")
-_PHONE = re.compile(rf"(?<!\d)(?:\+?86{_GAP})?1[3-9](?:{_GAP}\d){{9}}(?!\d)")
+_PHONE = re.compile(rf"(?<!\d)(?:\+?86{_GAP})?1{_GAP}[3-9](?:{_GAP}\d){{9}}(?!\d)")
 _LONG = re.compile(r"(?<!\d)\d{9,30}[Xx]?(?!\d)")
 _PASSPORT = re.compile(
-    r"(?<![A-Za-z0-9])(?:[EeGgDdSsPp]\d{8}|[A-Za-z]{2}\d{7}|[HhMm]\d{8,10})(?![A-Za-z0-9])"
+    rf"(?<![A-Za-z0-9])(?:[EeGgDdSsPp](?:{_GAP}\d){{8}}|[A-Za-z]{{2}}(?:{_GAP}\d){{7}}|[HhMm](?:{_GAP}\d){{8,10}})(?![A-Za-z0-9])"
 )
 _SPOKEN = re.compile(r"(?:[零〇一二三四五六七八九幺两][ ,，、]?){11,}")
 _MAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+")

@@ -59,6 +59,7 @@ DOUBT = (
     0.03,
 )  # a row this near, and by this much nearer than the one that was named: which of them is meant?
 OFFERED = 0.925  # a row outside what was named is offered beside it
+NEAREST = 20  # rows that are looked at where nothing is named
 CHOICES = 5  # buttons that a question back may have
 
 
@@ -193,8 +194,7 @@ class Case:
     def clear(self, row: Requirement, least: float, ahead: float) -> bool:
         """Return whether `row` is nearest in meaning of all rows that may answer, at least `least`, by `ahead` over the next."""
         near = sorted(
-            ((self.question.near.get(r.id, 0.0), r.id) for r in self.rows(self.question.near_rows)),
-            reverse=True,
+            ((self.question.near[i], i) for i in self.question.near_rows if self.counts(i)), reverse=True
         )
         if not near or near[0][1] != row.id or near[0][0] < least:
             return False
@@ -492,9 +492,8 @@ def _best_of_conflicts(case: Case, rows: list[Requirement]) -> list[Requirement]
 
 def meaning(case: Case) -> Decision | None:
     """Nothing is named, but the sentence is near to rows in meaning: ask whether one of them is meant."""
-    ranked = case.ranked(
-        case.rows(i for i, s in case.question.near.items() if s >= NEAR and i in case.catalogue.rows)
-    )
+    near = [i for i in case.question.near_rows if case.question.near[i] >= NEAR and case.counts(i)]
+    ranked = case.ranked(case.rows(near[:NEAREST]))
     if ranked:
         clear = [r for r in ranked if case.holds(r) and case.clear(r, *CLEAR_ALONE)]
         return Decision("answer", (clear[0],)) if clear else Decision("ask_which", tuple(ranked[:4]))

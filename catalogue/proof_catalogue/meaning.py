@@ -14,8 +14,8 @@ import numpy as np
 
 WIDTH = 384
 LARGE = 20_000  # wordings from which on they are first compared roughly
-NARROW = 64  # directions of the rough comparison
-EXACT = 3000  # wordings that are then compared in full
+NARROW = 32  # directions of the rough comparison
+EXACT = 2000  # wordings that are then compared in full
 
 
 def encode(texts: Sequence[str], threads: int = 1) -> np.ndarray:

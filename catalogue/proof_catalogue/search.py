@@ -242,6 +242,8 @@ class Found:
         regions = catalogue.regions.chain(place) if place else None
         self.texts = catalogue.full_text(self.sought.content, CANDIDATES, regions)
         self.best_text = max(self.texts.values(), default=0.0) or 1.0
+        if not named:
+            self._read(self.texts)
         self.near: dict[str, float] = named or catalogue.near(links.text)
         question = replace(question, near=self.near)
         self.case = Case(catalogue, question)
@@ -273,8 +275,15 @@ class Found:
         ids: dict[str, None] = {}
         for source in sources:
             ids |= dict.fromkeys(itertools.islice(filter(self.case.counts, source), CANDIDATES))
-        rows = self.catalogue.rows.all(itertools.islice(ids, MOST))
+        return self._read(itertools.islice(ids, MOST))
+
+    def _read(self, ids: Iterable[str]) -> list[Requirement]:
+        """Return the rows of `ids`, with their names at hand."""
+        rows = self.catalogue.rows.all(ids)
         self.catalogue.terms_of.load(r.id for r in rows)
+        for row in rows:
+            for name in itertools.chain(*self._wordings(row)):
+                _form(name)
         return rows
 
     def _wordings(self, row: Requirement) -> tuple[tuple[str, ...], tuple[str, ...]]:
