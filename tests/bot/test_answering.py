@@ -343,3 +343,66 @@ def test_a_stray_intent_does_not_hide_a_question(catalogue):
 )  # fmt: skip
 def test_which_path_is_wanted_now(text, path):
     assert answering.starts(text) == path
+
+
+# --- what ends the matter, and what was talked about
+
+TALK = Context(proof="清税证明", matter="企业普通注销登记", topic="question", row="F274", recent=("F274",))
+
+
+def guess(catalogue, text, intent, confidence, near=0.8, context=None):
+    """Return the outcome for an intent believed so much, where the nearest row is so near."""
+    nearness = {"F274": near, "F001": 0.7}
+    message = Message(text, intent, confidence, catalogue.linker.link(text), nearness)
+    return answer_message(catalogue, message, context or Context())[0]
+
+
+@pytest.mark.parametrize(
+    ("intent", "outcome"),
+    [
+        ("abuse", "guardrail_abuse"),
+        ("attack", "guardrail_attack"),
+        ("human", "handoff"),
+        ("crisis", "handoff"),
+        ("out_of_scope", "out_of_scope"),
+    ],
+)
+def test_what_ends_the_matter_is_believed_where_it_is_sure_and_no_row_is_near(catalogue, intent, outcome):
+    assert guess(catalogue, "嘎嘣溜脆啦啦啦么", intent, 0.99).outcome == outcome
+    assert guess(catalogue, "嘎嘣溜脆啦啦啦", intent, 0.55, near=0.96).outcome != outcome
+
+
+@pytest.mark.parametrize("intent", ["abuse", "attack", "human", "crisis"])
+def test_in_a_talk_it_takes_more(catalogue, intent):
+    begun = guess(catalogue, "嘎嘣溜脆", intent, 0.8, near=0.85, context=TALK)
+    assert begun.outcome == "clarification" and "F274" in [c["requirement_id"] for c in begun.candidates]
+
+
+def test_danger_is_met_with_its_own_words(catalogue):
+    assert guess(catalogue, "嘎嘣溜脆", "crisis", 0.99).replies[0].text == say("crisis")
+    assert guess(catalogue, "嘎嘣溜脆", "human", 0.99).replies[0].text == say("handoff")
+
+
+def test_a_situation_without_a_question_is_in_scope_where_a_row_is_near(catalogue):
+    assert guess(catalogue, "家里老房子塌掉了", "out_of_scope", 0.9, near=0.93).outcome == "clarification"
+    assert guess(catalogue, "家里老房子塌掉了", "out_of_scope", 0.9, near=0.8).outcome == "out_of_scope"
+    assert guess(catalogue, "帮我写首老房子的诗", "out_of_scope", 0.9, near=0.93).outcome == "out_of_scope"
+
+
+@pytest.mark.parametrize("text", ["窗口还是要", "他们死活不认", "村里不给开咋办", "人家非要"])
+def test_an_office_that_goes_on_demanding_gets_the_answer_again_and_how_to_complain(catalogue, text):
+    answer, after = ask(catalogue, text, context=TALK)
+    assert [v["requirement_id"] for v in verdicts(answer)] == ["F274"] and say("report.head") in said(answer)
+    assert after.row == "F274"
+    assert "report:F274" in buttons(answer)
+
+
+def test_a_refusal_that_says_more_is_read_as_what_it_says(catalogue):
+    answer, _ = ask(catalogue, "单位不给盖工作年限的章", context=TALK)
+    assert "F274" not in [v["requirement_id"] for v in verdicts(answer)]
+
+
+def test_what_was_talked_about_is_offered_again(catalogue):
+    answer, after = ask(catalogue, "我嘎嘣溜脆得很啦啦啦啦啦啦啦啦啦", context=TALK, near={"F274": 0.8, "F001": 0.7})
+    assert answer["outcome"] == "clarification"
+    assert answer["candidates"][0]["requirement_id"] == "F274" and after.row == "F274"

@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from bot.context import Context, Filled, corrected, fill
+from bot.context import REMEMBERED, Context, Filled, corrected, fill
 
 ASKED = Context(proof="收入证明", matter="申请最低生活保障", region="330100", topic="question")
 
@@ -30,9 +30,16 @@ def names(found: Filled):
 
 
 def test_it_travels_as_json_and_comes_back():
-    context = Context("收入证明", None, "330100", ("F001", "F002"), 2, "question")
+    context = Context("收入证明", None, "330100", ("F001", "F002"), 2, "question", "F003", ("F003", "F001"))
     assert Context.of(context.json()) == context
     assert isinstance(context.json()["offered"], list)
+
+
+def test_the_rows_spoken_of_last_come_first_and_few_are_kept():
+    context = Context().remembering(["F001", "F002"], Context(recent=("F002", "F009")))
+    assert context.recent == ("F001", "F002", "F009")
+    many = Context().remembering((f"F{n:03}" for n in range(40)), context).recent
+    assert many[0] == "F000" and len(many) == REMEMBERED
 
 
 @pytest.mark.parametrize("value", [None, {}, [], "x", 7, {"colour": "red"}, {"offered": None}])

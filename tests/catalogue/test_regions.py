@@ -215,3 +215,27 @@ def test_regions_that_are_opened_from_a_database_know_the_past_too():
     loaded = Regions.load(DATA / "regions.csv")
     opened = Regions([loaded.get(c) for c in loaded.codes()])
     assert opened.get("330104").code == "330102" and names(opened, "江干区") == ["上城区"]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("我贵州的，找谁拿", None),
+        ("爹是上海知青", None),
+        ("人在深圳打工不想跑回来", None),
+        ("带我妈去上海看病要转院", None),
+        ("从安徽转来读初一", None),
+        ("去上海办居住证要证明吗", "上海市"),
+        ("上海的呢", "上海市"),
+        ("我河北人在杭州落户", "杭州市"),
+        ("衢州的老知青要跑回上海查吗", "衢州市"),
+        ("鹿城买新房走公积金贷款，台州我表姐说不用", "鹿城区"),
+        ("老家丽水的", "丽水市"),
+        ("宁波也一样吗", "宁波市"),
+        ("要证明吗", None),
+    ],
+)
+def test_a_place_said_by_the_way_is_not_asked_about(catalogue, text, place):
+    regions = catalogue.regions
+    found = regions.asked_about(text, regions.find(text))
+    assert (found.name if found else None) == place
