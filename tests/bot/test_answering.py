@@ -403,6 +403,8 @@ def test_a_refusal_that_says_more_is_read_as_what_it_says(catalogue):
 
 
 def test_what_was_talked_about_is_offered_again(catalogue):
-    answer, after = ask(catalogue, "我嘎嘣溜脆得很啦啦啦啦啦啦啦啦啦", context=TALK, near={"F274": 0.8, "F001": 0.7})
+    answer, after = ask(
+        catalogue, "我嘎嘣溜脆得很啦啦啦啦啦啦啦啦啦", context=TALK, near={"F274": 0.8, "F001": 0.7}
+    )
     assert answer["outcome"] == "clarification"
     assert answer["candidates"][0]["requirement_id"] == "F274" and after.row == "F274"
