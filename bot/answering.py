@@ -529,6 +529,8 @@ def _in_talk(catalogue: Catalogue, message: Message, context: Context, decision:
     return replace(decision, kind="ask_which", rows=tuple(catalogue.rows.all(best)))
 
 
+# What the catalogue does not hold of any row.
+_NOT_KEPT = re.compile(r"多久|几天|多少钱|收费|收钱|要钱|交钱|什么价|电话是?多少|几点|几寸|到账|快不快")
 # What may be asked of a row that was answered, without meaning another one.
 _DETAIL = re.compile(
     r"多久|多少|几[天次年个]|一次|钱|费|时间|电话|地址|依据|规定|法律|条|为啥|为什么|凭|真的?|确定|意思|明白|懂|一定|肯定|网上|手机|本人|自己|别人|认证|有效期|期限|流程|步骤|谢谢|好的?|行"
@@ -564,6 +566,8 @@ def _spoken(
         if decision.generic and decision.proof and message.links.matters:
             matter = next(m.term.name for m in message.links.matters if not m.term.generic)
             texts[0] += "\n" + say("generic_matter", matter=matter, proof=decision.proof.name)
+        if _NOT_KEPT.search(message.text):
+            texts[-1] += "\n" + say("unknown_detail")
         if len(texts) > 1:
             texts[0] = say("two") + "\n" + texts[0]
         replies = [verdict_reply(r, t) for t, r in zip(texts, rows, strict=True)]
@@ -852,6 +856,9 @@ def _reporting(answer: Answer, message: Message, filled: Filled) -> Answer:
 def still_demanded(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context]:
     """After an answer the office still demands the paper or refuses: the answer once more, and how to complain."""
     answer, after = choose(catalogue, context.row or "", context)
+    if catalogue.rows[context.row or ""].verdict_kind in ("retained", "held_document"):
+        answer.replies[-1].text += "\n" + say("report.may_demand")
+        return answer, after
     answer.replies[-1].text += "\n" + say("report.head") + say("report.how")
     return _reporting(answer, message, _filled(catalogue, message, context)), after
 

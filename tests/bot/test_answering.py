@@ -348,6 +348,7 @@ def test_which_path_is_wanted_now(text, path):
 # --- what ends the matter, and what was talked about
 
 TALK = Context(proof="清税证明", matter="企业普通注销登记", topic="question", row="F274", recent=("F274",))
+PLEDGED = Context(topic="question", row="F162", recent=("F162",))
 
 
 def guess(catalogue, text, intent, confidence, near=0.8, context=None):
@@ -391,10 +392,19 @@ def test_a_situation_without_a_question_is_in_scope_where_a_row_is_near(catalogu
 
 @pytest.mark.parametrize("text", ["窗口还是要", "他们死活不认", "村里不给开咋办", "人家非要"])
 def test_an_office_that_goes_on_demanding_gets_the_answer_again_and_how_to_complain(catalogue, text):
-    answer, after = ask(catalogue, text, context=TALK)
-    assert [v["requirement_id"] for v in verdicts(answer)] == ["F274"] and say("report.head") in said(answer)
-    assert after.row == "F274"
-    assert "report:F274" in buttons(answer)
+    answer, after = ask(catalogue, text, context=PLEDGED)
+    assert [v["requirement_id"] for v in verdicts(answer)] == ["F162"] and say("report.head") in said(answer)
+    assert after.row == "F162" and "report:F162" in buttons(answer)
+    answer, _ = ask(catalogue, text, context=TALK)
+    assert say("report.may_demand") in said(answer), "what an office may demand is no ground for a complaint"
+    assert say("report.head") not in said(answer)
+
+
+def test_what_the_catalogue_does_not_hold_is_said_to_be_unknown(catalogue):
+    answer, _ = ask(catalogue, "公司注销要清税证明吗，几天能开好")
+    assert [v["requirement_id"] for v in verdicts(answer)] == ["F274"]
+    assert say("unknown_detail") in said(answer)
+    assert say("unknown_detail") not in said(ask(catalogue, "公司注销要清税证明吗")[0])
 
 
 def test_a_refusal_that_says_more_is_read_as_what_it_says(catalogue):
