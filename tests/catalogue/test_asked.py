@@ -184,3 +184,9 @@ def test_the_column_is_known_by_its_names_and_sentences_are_cut(catalogue, tmp_p
     table = read_table(path, catalogue.regions)
     assert not table.faults
     assert table.rows[0].fields["asked_as"] == catalogue.rows["F274"].asked_as
+
+
+def test_everything_that_ships_is_compared(catalogue):
+    catalogue.near("热身")
+    held = set(zip(catalogue._asked._all_keys, catalogue._asked._sentences, strict=True))
+    assert held == set(asked(catalogue.rows.values(), catalogue.faqs.values()))
