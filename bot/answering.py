@@ -421,7 +421,7 @@ def answer_question(catalogue: Catalogue, message: Message, context: Context) ->
     decision = _by_place(catalogue, message, context)
     if decision is None:
         decision, filled = _decide(catalogue, message, context, filled, wants)
-        decision = _in_talk(catalogue, message, context, decision)
+        decision = _in_talk(catalogue, message, context, decision, filled.region)
     if decision.kind not in ("answer", "list") and not filled.carried:
         in_talk = context.row or context.offered
         least = max(FAQ_SURE_IN_TALK if in_talk else FAQ_SURE, _best_row(message) + FAQ_AHEAD)
@@ -487,7 +487,9 @@ def _decide(
     return _less_sure(catalogue, message, filled, decision), filled
 
 
-def _in_talk(catalogue: Catalogue, message: Message, context: Context, decision: Decision) -> Decision:
+def _in_talk(
+    catalogue: Catalogue, message: Message, context: Context, decision: Decision, region: str | None
+) -> Decision:
     """Return a question back with the rows talked about among what may be meant, where the message names nothing of its own.
 
     Those are taken to be a little nearer than their words are; what is related to them by proof or matter as well.
@@ -503,9 +505,7 @@ def _in_talk(catalogue: Catalogue, message: Message, context: Context, decision:
         return decision
     if decision.kind == "not_listed" and (decision.proof or decision.elsewhere):
         return decision
-    case = Case(
-        catalogue, Question(links, links.region.code if links.region else context.region, near=message.near)
-    )
+    case = Case(catalogue, Question(links, region, near=message.near))
     likelier = dict.fromkeys(context.recent, RECENT) | dict.fromkeys(context.offered, OFFERED_NOW)
     if context.row:
         likelier[context.row] = TALKED_ABOUT
