@@ -30,7 +30,7 @@ SEED = 7
 # How much a query counts by where it comes from, and how strongly weights are held small; by cross-validation on lookups.
 WEIGHTS = {"lookup": 3.0, "question": 1.0, "made": 0.15}
 WEIGHTS_THERE = {"lookup": 3.0, "question": 1.0, "made": 0.1}
-PENALTY = {"rows": 1.0, "there": 0.3, "faqs": 0.3}
+PENALTY = {"rows": 1.0, "there": 0.1, "faqs": 0.3}
 # The least share of queries for things that are not there which must stay empty on the development half.
 EMPTY = {"rows": 0.9, "faqs": 0.99}
 FLOOR = 0.02  # beside a best row that is shown, others down to this score are

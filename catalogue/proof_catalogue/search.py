@@ -360,19 +360,12 @@ class Found:
             }
 
 
-# Of the best candidate's features, those that tell whether it is what was looked for at all; the others only tell rows apart.
-_PRESENCE = (
-    "text", "missing", "near", "cover", "exact", "alias", "other_proof", "other_matter", "like_proof", "like_matter",
-    "likeness", "long",
-)  # fmt: skip
-
-
 def overall(features: list[dict[str, float]], scores: list[float]) -> dict[str, float]:
     """Return what tells whether anything that was looked for is among the candidates, from their features and scores."""
     best = max(range(len(scores)), key=lambda n: (scores[n], -n))
     ranked = sorted(scores, reverse=True)
-    found = {f"best_{name}": features[best][name] for name in _PRESENCE}
-    found |= {f"most_{n}": max(f[n] for f in features) for n in ("text", "near", "cover", "answer")}
+    found = {f"best_{name}": value for name, value in features[best].items()}
+    found |= {f"most_{name}": max(f[name] for f in features) for name in features[best]}
     found["score"] = _odds(ranked[0])
     found["next"] = _odds(ranked[1] if len(ranked) > 1 else 0.0)
     found["sum"] = math.log(sum(ranked[:8]) + 1e-3)

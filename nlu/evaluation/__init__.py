@@ -49,7 +49,7 @@ def short(items: list[dict[str, Any]], one_in: int) -> list[dict[str, Any]]:
 def lookups(split: str = "all") -> list[dict[str, Any]]:
     """Return what is typed into the search box, of a split: `q`, `region`, the keys to `accept` and the `kind` of query."""
     items = [json.loads(line) for line in (HERE / "lookups.jsonl").open(encoding="utf-8") if line.strip()]
-    return [i for i in items if split in ("all", i["split"])]
+    return [i for i in items if split == "all" or half(i["q"]) == split]
 
 
 def dialogues(split: str = "all") -> list[dict[str, Any]]:

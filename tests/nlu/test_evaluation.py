@@ -68,7 +68,6 @@ def test_the_lookups(catalogue):
         known = catalogue.faqs if item["kind"] == "faq" else catalogue.rows
         assert set(item["accept"]) <= set(known) and bool(item["accept"]) == (item["kind"] != "none"), item
         assert item.get("region") is None or item["region"] in catalogue.regions
-        assert item["split"] == half(item["q"])
 
 
 def test_no_lookup_stands_in_another_set():
