@@ -26,7 +26,7 @@ tools: ## install PostgreSQL and PDF tools for the casebook's tests, where missi
 	@tests/install.sh tools
 
 test: dev browser tools ## all tests: units, the real stack, the page in Chromium, a fresh clone
-	@$(RUN)/pytest
+	@$(RUN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 check: dev browser tools format lint types data validate test ## what CI runs
 
