@@ -79,7 +79,7 @@ def test_a_lost_key_is_not_replaced_by_a_new_one_in_silence(settings):
         open_casebook(settings)
 
 
-@pytest.mark.parametrize("text_", ["short", "!" * 44, "", new_key()[:-8], "键" * 44])
+@pytest.mark.parametrize("text_", ["short", "!" * 44, "", "k" * 36, "键" * 44])
 def test_what_is_no_key_is_refused_without_being_shown(settings, text_):
     with pytest.raises(CasebookError) as error:
         open_casebook(dataclasses.replace(settings, casebook_keys=(text_,)))
