@@ -57,6 +57,7 @@ TALKED_ABOUT, OFFERED_NOW, RECENT, RELATED = 0.05, 0.04, 0.02, 0.015
 RELATED_MOST = 200  # rows of a proof or matter
 SURE_IN_TALK = 0.7  # of an intent that asks about a rule
 TALK_NEAR = 0.89
+TELLS_SURE, TELLS_SURE_IN_TALK = 0.95, 0.98
 FITS = (0.88, 0.01)  # how near an offered row must be, and by how much before the next, for it to be meant
 CLEAR_ALONE_IN_TALK = (0.98, 0.03)  # a row other than the one talked about that a follow-up plainly means
 
@@ -100,6 +101,7 @@ _REQUEST = re.compile(
 _STILL = re.compile(
     r"(?:还是|还|硬|非|偏偏?|死活|一定|仍然?|照样|就是|一口咬定)(?:说|在|得|跟我)?(?:要|不给|不开|不认|不收|不肯|不行|不办)|不给(?:我|他|她)?(?:开|办|写|盖|出)|不肯(?:开|办|写|盖|收)|不认账?$"
 )
+_LEFT_OPEN = re.compile(r"\w{2}[不没勿]\W*$")  # a question in few words: 分得到不
 _WHO = re.compile(
     r"村里|村委会?|居委会?|社区|街道|派出所|窗口|银行|学校|老师|单位|公司|厂里|医院|他们|人家|那边?|工作人员|办事员|咋办|怎么办"
 )
@@ -320,7 +322,7 @@ def _believed(message: Message, context: Context, follows: bool) -> bool:
     if intent == "attack":
         return sure >= 0.9 and nearest < 0.92 and (sure >= 0.97 or not (links.says_paper or _names(message)))
     if intent == "crisis":
-        return sure >= 0.5 and nearest < 0.905 and not names_paper
+        return not names_paper and (sure >= 0.9 or (sure >= 0.5 and nearest < 0.905))
     if intent == "human":
         return sure >= 0.6 or nearest < 0.89
     if intent == "abuse":
@@ -333,12 +335,19 @@ def _in_scope(message: Message, context: Context, follows: bool, nearest: float)
     links, sure = message.links, message.confidence
     if links.says_paper and (_names(message) or sure < 0.6):
         return True
+    if not context.recent and sure >= 0.6 and _NOT_KEPT.search(links.text):
+        return False  # asks for what no row holds: 交几个点的税
     if (sure < 0.8 and nearest >= 0.95) or (sure < 0.5 and (context.topic or nearest >= WELL_NEAR)):
         return True
     if follows and ((sure < 0.8 and links.issuers) or (sure < 0.7 and context.rounds)):
         return True
-    tells = not asks(message.text) and not _REQUEST.search(message.text)
-    if tells and nearest >= 0.9 and sure < 0.98 and where_to_go(links.text) is None:
+    tells = not asks(message.text) and not _REQUEST.search(message.text) and not _LEFT_OPEN.search(links.text)
+    if (
+        tells
+        and nearest >= 0.9
+        and sure < (TELLS_SURE_IN_TALK if context.recent else TELLS_SURE)
+        and where_to_go(links.text) is None
+    ):
         return True  # a situation, and nothing else is asked for
     if not context.recent:
         return False
@@ -396,7 +405,7 @@ def _filled(catalogue: Catalogue, message: Message, context: Context) -> Filled:
 
 def answers_surely(message: Message, answer: Answer) -> bool:
     """Return whether `answer` is to what `message` itself says, so that it may stand beside the answer to another question."""
-    if answer.outcome == "answered_policy":
+    if answer.outcome == "answered_policy" and not (answer.candidates and _names(message)):
         asked = message.intent in TOPICS and message.intent != "report_demand" and message.confidence >= 0.5
         return asked and _best_faq(message) >= FAQ_NEAR
     return answer.outcome == "answered" or _names(message) or _best_row(message) >= WELL_NEAR
@@ -530,7 +539,9 @@ def _in_talk(
 
 
 # What the catalogue does not hold of any row.
-_NOT_KEPT = re.compile(r"多久|几天|多少钱|收费|收钱|要钱|交钱|什么价|电话是?多少|几点|几寸|到账|快不快")
+_NOT_KEPT = re.compile(
+    r"多久|几天|多少钱|几钿|几个点|收费|收钱|要钱|交钱|什么价|电话是?多少|几点|几寸|到账|快不快"
+)
 # What may be asked of a row that was answered, without meaning another one.
 _DETAIL = re.compile(
     r"多久|多少|几[天次年个]|一次|钱|费|时间|电话|地址|依据|规定|法律|条|为啥|为什么|凭|真的?|确定|意思|明白|懂|一定|肯定|网上|手机|本人|自己|别人|认证|有效期|期限|流程|步骤|谢谢|好的?|行"
@@ -593,7 +604,7 @@ def _spoken(
             after, offered=tuple(r.id for r in rows[:12])
         )
     if decision.kind in ("ask_matter", "ask_region", "ask_which"):
-        return _ask_back(rows, decision, after, context, message)
+        return ask_back(rows, decision, after, context, message)
     if decision.kind == "rule":
         rule = rows[0]
         lines = [rule.replacement or rule.proof]
@@ -622,9 +633,10 @@ def _after(context: Context, filled: Filled, decision: Decision) -> Context:
     )
 
 
-def _ask_back(
+def ask_back(
     rows: list[Requirement], decision: Decision, after: Context, context: Context, message: Message
 ) -> tuple[Answer, Context]:
+    """Return the question which of `rows` is meant, and the context that waits for the answer; after MAX_BACK of them a person."""
     candidates = [candidate(r) for r in rows]
     nearest = max((r.id for r in rows), key=lambda i: message.near.get(i, 0.0), default=None)
     if context.offered and nearest not in context.offered:

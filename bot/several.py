@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
+from proof_catalogue.decide import CHOICES, Decision
 from proof_catalogue.store import Catalogue
 
 from .answer import Answer
-from .answering import Message, Route, answer_message, answers_surely
+from .answering import Message, Route, answer_message, answers_surely, ask_back
 from .context import Context
 from .words import say
 
@@ -44,7 +46,10 @@ def _each(catalogue: Catalogue, message: Message, context: Context) -> tuple[Ans
         # By itself first, for it may be complete; else as what goes on from the one before.
         answer, after = answer_message(catalogue, part, Context(region=held.region))
         if answers and (answer.outcome != "answered" or any(_same(answer, a) for a, _ in answers)):
-            answer, after = answer_message(catalogue, replace(part, follows=True), held)
+            going_on, then = answer_message(catalogue, replace(part, follows=True), held)
+            adds = going_on.outcome == "answered" and not any(_same(going_on, a) for a, _ in answers)
+            if adds or answer.outcome not in _TELLS or not answers_surely(part, answer):
+                answer, after = going_on, then
         if answer.task:
             return None  # a path is wanted, and it is begun for a whole message
         if answer.outcome not in _TELLS or not answers_surely(part, answer):
@@ -53,13 +58,28 @@ def _each(catalogue: Catalogue, message: Message, context: Context) -> tuple[Ans
             continue
         answers.append((answer, after))
         held = after
-    if len(answers) < 2 or all(answer.outcome in _OPEN for answer, _ in answers):
+    if len(answers) < 2:
         return None
+    if all(answer.outcome in _OPEN for answer, _ in answers):
+        return _asked_together(catalogue, message, held, answers)
     # The next message answers what was asked back, whichever part that was about.
     asked = [after for _, after in answers if after.rounds and held.row not in after.offered]
     return _joined([answer for answer, _ in answers]), (
         replace(asked[-1], region=held.region) if asked else held
     )
+
+
+def _asked_together(
+    catalogue: Catalogue, message: Message, context: Context, answers: list[tuple[Answer, Context]]
+) -> tuple[Answer, Context] | None:
+    """Return one question back with what each of the questions may mean in turn; None where one of them is of another kind."""
+    if any(answer.outcome != "clarification" for answer, _ in answers):
+        return None
+    offers = [[c["requirement_id"] for c in answer.candidates] for answer, _ in answers]
+    in_turn = [i for offered in itertools.zip_longest(*offers) for i in offered if i]
+    rows = catalogue.rows.all(list(dict.fromkeys(in_turn))[:CHOICES])
+    after = replace(answers[-1][1], offered=tuple(r.id for r in rows))
+    return ask_back(rows, Decision("ask_which", tuple(rows)), after, context, message)
 
 
 def _same(one: Answer, other: Answer) -> bool:

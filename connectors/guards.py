@@ -13,7 +13,7 @@ from limits.storage import Storage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 from redis import RedisError
 
-from proof_catalogue.text import clean
+from proof_catalogue.text import clean, simplify
 
 from .problems import Problem
 
@@ -46,13 +46,13 @@ _ATTACK = re.compile(
 )
 _SQLISH = re.compile(r"\bselect\b.+\bfrom\b", re.IGNORECASE)
 _CRISIS = re.compile(
-    r"不想活|想死|活不下去|死了算了|[想要去就]自杀|[要就]跳[楼河]|同归于尽|跟你们一起死|结束(?:我的|自己的?)?生命|浇.{0,3}汽油|泼.{0,2}汽油|引爆|点.{0,2}煤气"
+    r"不想活|想死|活不下去|死了算了|[想要去就]自杀|[要就]跳[楼河]|同归于尽|跟你们一起死|结束(?:我的|自己的?)?生命|浇.{0,3}汽油|泼.{0,2}汽油|引爆|点.{0,2}煤气|寻死"
 )
 # The same words are said of others by the bereaved, who ask for a paper and get their answer.
-_GRAVE = re.compile(r"自杀|跳楼|跳河|割腕|轻生|喝农药|一起死")
+_GRAVE = re.compile(r"自杀|跳楼|跳河|楼.{0,4}跳下|割腕|轻生|喝农药|一起死|一了百了")
 _BUSINESS = re.compile(r"证明|证件|销户|继承|火化|理赔|殡|抚恤|丧葬|遗产|去世|过世")
 _THREAT = re.compile(
-    r"(?:杀|砍|弄死|捅|炸|烧)(?:了|死|掉)?(?:你们?|他们?|她|政府|窗口|大厅|办事|全家)|放火|炸药|拿刀"
+    r"(?:杀|砍|弄死|捅|炸|烧)(?:了|死|掉)?(?:你们?|他们?|她|政府|窗口|大厅|办事|全家)|放火|炸药|[拿带揣拎提](?:上|着|了)?一?(?:把|个)?(?:菜|水果|西瓜|砍)?刀"
 )
 
 
@@ -95,8 +95,9 @@ def guard(message: str) -> Guarded:
         "",
         text.replace("*", ""),
     )
-    of_others = bool(_GRAVE.search(text) or _THREAT.search(text)) and not _BUSINESS.search(text)
-    crisis = bool(_CRISIS.search(text)) or of_others
+    said = simplify(text)
+    of_others = bool(_GRAVE.search(said) or _THREAT.search(said)) and not _BUSINESS.search(said)
+    crisis = bool(_CRISIS.search(said)) or of_others
     return Guarded(text, masked, masked and len(left) <= 4, attack, crisis)
 
 

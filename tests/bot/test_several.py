@@ -127,6 +127,13 @@ def test_two_that_only_ask_back_are_one_question_back(catalogue):
     assert say("two") not in answer.replies[0].text and after.rounds == 1
 
 
+def test_a_question_back_offers_what_each_may_mean(catalogue):
+    wire, after = ask(catalogue, "收入证明要开吗？亲属关系证明要开吗？")
+    offered = [c["requirement_id"] for c in wire["candidates"]]
+    assert wire["outcome"] == "clarification" and len(offered) <= 5 and after.rounds == 1
+    assert {"F356", "F030"} <= set(offered) and after.offered == tuple(offered)
+
+
 def test_an_unsure_rule_does_not_stand_beside_a_row(catalogue):
     text, intents = "公司注销要清税证明吗？那以后会怎么样？", ["ask_need_proof", "ask_false_pledge"]
     wire, _ = ask(catalogue, text, intents, confidence=0.3)
