@@ -31,7 +31,7 @@ hypothesis_settings.register_profile(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 hypothesis_settings.load_profile("mianzheng")
-START_LIMIT = 420  # seconds for a start that builds the catalogue and trains
+START_LIMIT = 600  # seconds for a start that builds the catalogue and trains
 _ORDER = {"fresh_clone": 3, "browser": 1, "stack": 1}
 _ORDER_AT_ONCE = {
     0: 1,
@@ -52,6 +52,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return _ORDER_AT_ONCE[own] if at_once else own, item.path.name == "test_stack.py"
 
     items.sort(key=rank)
+    for item in items:
+        if item.get_closest_marker("stack") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(START_LIMIT + 300))  # the first one waits for the start
     for item in items if at_once else ():
         own = item.get_closest_marker("stack")
         item.add_marker(pytest.mark.xdist_group("stack" if own else str(item.path.relative_to(ROOT))))

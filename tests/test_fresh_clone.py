@@ -68,7 +68,7 @@ class Clone(Stack):
 
 
 @pytest.mark.timeout(1200)
-def test_a_fresh_clone_runs_with_one_command_and_at_once_the_second_time(tmp_path, capsys):
+def test_a_fresh_clone_runs_with_one_command_and_at_once_the_second_time(tmp_path, record_property):
     if not shutil.which("git") or not (ROOT / ".git").exists():
         pytest.skip("no git")
     folder = tmp_path / "clone"
@@ -91,5 +91,4 @@ def test_a_fresh_clone_runs_with_one_command_and_at_once_the_second_time(tmp_pat
         assert tracked.stdout == "", f"running it leaves files that git sees:\n{tracked.stdout}"
     finally:
         kill_marked(clone.mark)
-    with capsys.disabled():
-        print(f"\nfresh clone: ready after {first:.0f} s; the second time after {second:.0f} s")
+    record_property("fresh clone", f"ready after {first:.0f} s; the second time after {second:.0f} s")

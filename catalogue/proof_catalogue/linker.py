@@ -156,7 +156,8 @@ class Linker:
                 owners.append(row_id)
         for name in self._rows_of:
             self._add(f"row\t{name}", name)
-        self._speller = Speller(self._words(terms), (*self._rows_of, *matters))
+        said = [w for t in terms for cue in t.cues for part in cue for w in part]
+        self._speller = Speller(self._words(terms), (*self._rows_of, *matters, *said))
 
     def _add(self, key: str, phrase: str) -> None:
         if len(phrase) >= 2:
@@ -174,8 +175,9 @@ class Linker:
                 words.add(name)
                 words.update(cutter().cut(name))
             for cue in term.cues:
-                words.update(w for part in cue for w in part)
-        return {w for w in words if len(w) > 1}
+                words.update(w for part in cue for w in part if len(w) > 2)
+        # Everyday words of two characters are what other everyday words would be taken for a slip of (盖个 → 改个).
+        return {w for w in words if len(w) > 2 or (len(w) == 2 and not set(w) & set("了个一我你他她的是这那"))}
 
     def mend(self, text: str) -> str:
         """Return the canonical form of `text` with homophones and pinyin of catalogue words mended."""

@@ -147,12 +147,23 @@ class Compared:
         part, like = likeness(content, fuzz.partial_ratio), likeness(text, fuzz.partial_ratio)
         pair_bits, self._pairs_of = _bits([_neighbours(w) for w, _ in sought.words])
         sound_bits, self._sounds_of = _bits([_pairs(syllables(w)) for w, _ in sought.words])
+        word_bits = [(w, 1 << i) for i, (w, _) in enumerate(sought.words)]
+        all_pairs, all_sounds = frozenset(pair_bits), frozenset(sound_bits)
         self._held: dict[str, _Names] = {}
         for n, (name, (held, pairs, sounds)) in enumerate(forms.items()):
+            # Plain loops: this is the inmost of a search, and most wordings share nothing with the query.
+            words = pairs_held = sounds_held = 0
+            for word, bit in word_bits:
+                if word in held:
+                    words |= bit
+            for pair in all_pairs & pairs:
+                pairs_held |= pair_bits[pair]
+            for sound in all_sounds & sounds:
+                sounds_held |= sound_bits[sound]
             self._held[name] = _Names(
-                sum(1 << i for i, (w, _) in enumerate(sought.words) if w in held),
-                sum(pair_bits[p] for p in pair_bits.keys() & pairs),
-                sum(sound_bits[p] for p in sound_bits.keys() & sounds),
+                words,
+                pairs_held,
+                sounds_held,
                 held in (content, text),
                 ratio[n],
                 part[n],
