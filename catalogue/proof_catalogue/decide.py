@@ -481,7 +481,8 @@ def matter_only(case: Case) -> Decision | None:
     for best in ranked:
         if says_more and case.clear(best, *CLEAR):
             return Decision("answer", (best,), matter=matter)
-    offered = ranked[:CHOICES] + [r for r in case.ranked(near) if r not in ranked][:1]
+    nearest = [r for r in case.ranked(near) if r not in ranked][:1]
+    offered = ranked[: CHOICES - len(nearest)] + nearest
     return Decision("ask_which", tuple(offered), matter=matter)
 
 
