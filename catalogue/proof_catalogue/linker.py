@@ -177,7 +177,9 @@ class Linker:
             for cue in term.cues:
                 words.update(w for part in cue for w in part if len(w) > 2)
         # Everyday words of two characters are what other everyday words would be taken for a slip of (盖个 → 改个).
-        return {w for w in words if len(w) > 2 or (len(w) == 2 and not set(w) & set("了个一我你他她的是这那"))}
+        return {
+            w for w in words if len(w) > 2 or (len(w) == 2 and not set(w) & set("了个一我你他她的是这那"))
+        }
 
     def mend(self, text: str) -> str:
         """Return the canonical form of `text` with homophones and pinyin of catalogue words mended."""
