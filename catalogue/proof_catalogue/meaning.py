@@ -36,9 +36,17 @@ def _encoder() -> ThreadPoolExecutor:
 
 
 @functools.lru_cache(maxsize=256)
+def _encoding(text: str) -> Future[np.ndarray]:
+    return _encoder().submit(lambda: encode([text])[0])
+
+
 def encoding(text: str) -> Future[np.ndarray]:
     """Return the vector of one text to come: it is encoded in a thread of its own, while its caller compares by other means."""
-    return _encoder().submit(lambda: encode([text])[0])
+    made = _encoding(text)
+    if made.done() and made.exception():
+        _encoding.cache_clear()  # what failed once is tried again
+        made = _encoding(text)
+    return made
 
 
 class Nearness(Mapping[str, float]):

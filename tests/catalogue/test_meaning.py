@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from proof_catalogue.meaning import MeaningIndex, Nearness, encode
+from proof_catalogue import meaning
+from proof_catalogue.meaning import MeaningIndex, Nearness, encode, encoding
 
 
 def test_vectors_are_unit_vectors_and_the_same_each_time():
@@ -50,3 +51,16 @@ def test_nearness_is_worked_out_when_first_looked_at_and_once():
     assert near["a"] == 0.9 and near.get("c", 0.0) == 0.0 and max(near.values()) == 0.9
     assert dict(near) == {"a": 0.9, "b": 0.8} and len(near) == 2 and bool(near)
     assert len(times) == 1
+
+
+def test_what_could_not_be_encoded_is_tried_again(monkeypatch):
+    def fails(texts):
+        raise MemoryError
+
+    text = "这一句第一次没有编出来"
+    with monkeypatch.context() as broken:
+        broken.setattr(meaning, "encode", fails)
+        with pytest.raises(MemoryError):
+            encoding(text).result(10)
+    assert np.allclose(encoding(text).result(30), encode([text])[0])
+    assert encoding(text) is encoding(text)
