@@ -60,6 +60,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item.add_marker(pytest.mark.xdist_group("stack" if own else str(item.path.relative_to(ROOT))))
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what tests measured, whichever process they ran in."""
+    for report in terminalreporter.stats.get("passed", ()):
+        for name, value in report.user_properties:
+            terminalreporter.write_line(f"{name}: {value}")
+
+
 @pytest.fixture(scope="session")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """The settings of a system in this working copy, its Rasa port closed, its casebook a new one."""
