@@ -45,14 +45,13 @@ def _each(catalogue: Catalogue, message: Message, context: Context) -> tuple[Ans
     for part in message.parts:
         # By itself first, for it may be complete; else as what goes on from the one before.
         answer, after = answer_message(catalogue, part, Context(region=held.region))
-        if answers and (answer.outcome != "answered" or any(_same(answer, a) for a, _ in answers)):
+        if answers and not _adds(answer, answers):
             going_on, then = answer_message(catalogue, replace(part, follows=True), held)
-            adds = going_on.outcome == "answered" and not any(_same(going_on, a) for a, _ in answers)
-            if adds or answer.outcome not in _TELLS or not answers_surely(part, answer):
+            if _adds(going_on, answers) or not _tells(part, answer):
                 answer, after = going_on, then
         if answer.task:
             return None  # a path is wanted, and it is begun for a whole message
-        if answer.outcome not in _TELLS or not answers_surely(part, answer):
+        if not _tells(part, answer):
             continue
         if any(_same(answer, other) for other, _ in answers):
             continue
@@ -80,6 +79,16 @@ def _asked_together(
     rows = catalogue.rows.all(list(dict.fromkeys(in_turn))[:CHOICES])
     after = replace(answers[-1][1], offered=tuple(r.id for r in rows))
     return ask_back(rows, Decision("ask_which", tuple(rows)), after, context, message)
+
+
+def _tells(part: Message, answer: Answer) -> bool:
+    """Return whether `answer` may stand beside another one."""
+    return answer.outcome in _TELLS and answers_surely(part, answer)
+
+
+def _adds(answer: Answer, answers: list[tuple[Answer, Context]]) -> bool:
+    """Return whether `answer` asserts rows that none of `answers` does."""
+    return answer.outcome == "answered" and not any(_same(answer, other) for other, _ in answers)
 
 
 def _same(one: Answer, other: Answer) -> bool:

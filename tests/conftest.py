@@ -33,11 +33,8 @@ hypothesis_settings.register_profile(
 hypothesis_settings.load_profile("mianzheng")
 START_LIMIT = 600  # seconds for a start that builds the catalogue and trains
 _ORDER = {"fresh_clone": 3, "browser": 1, "stack": 1}
-_ORDER_AT_ONCE = {
-    0: 1,
-    1: 0,
-    3: 2,
-}  # several workers begin with what takes longest; a fresh clone wants both cores
+# Several workers begin with what takes longest; a fresh clone wants both cores.
+_ORDER_AT_ONCE = {0: 1, 1: 0, 3: 2}
 
 
 @pytest.hookimpl(tryfirst=True)

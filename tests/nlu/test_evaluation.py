@@ -68,6 +68,9 @@ def test_the_lookups(catalogue):
         known = catalogue.faqs if item["kind"] == "faq" else catalogue.rows
         assert set(item["accept"]) <= set(known) and bool(item["accept"]) == (item["kind"] != "none"), item
         assert item.get("region") is None or item["region"] in catalogue.regions
+        assert "split" not in item, "the half follows from the text alone"
+    halves = [(name, i) for name in ("development", "test") for i in evaluation.lookups(name)]
+    assert len(halves) == len(items) and all(half(i["q"]) == name for name, i in halves)
 
 
 def test_no_lookup_stands_in_another_set():
