@@ -102,19 +102,20 @@ class AskedIndex:
 
     @functools.cached_property
     def _characters(self) -> tuple[Any, Any]:
+        """The vectorizer, and what each n-gram weighs in each sentence: n-grams by row, for a sentence has few of them."""
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         vectorizer = TfidfVectorizer(
             analyzer="char", ngram_range=(1, 3), sublinear_tf=True, dtype=np.float32, lowercase=False
         )
-        return vectorizer, vectorizer.fit_transform(self._sentences)
+        return vectorizer, vectorizer.fit_transform(self._sentences).T.tocsr()
 
     def beyond(self, text: str) -> tuple[dict[str, float], float]:
         """Return what each key gains, or loses, by how near `text` is to what is asked of it, and what a key gains of which nothing is known."""
         if not self._keys:
             return {}, 0.0
-        vectorizer, matrix = self._characters
-        characters = (matrix @ vectorizer.transform([text]).T).toarray()[:, 0]
+        vectorizer, by_ngram = self._characters
+        characters = (vectorizer.transform([text]) @ by_ngram).toarray()[0]
         by_vector = np.maximum.reduceat(self._vectors @ sentence_vector(text), self._starts)
         by_characters = np.maximum.reduceat(characters, self._starts)
         gains = PER_VECTOR * (by_vector - USUAL_VECTOR) + PER_CHARACTERS * (by_characters - USUAL_CHARACTERS)

@@ -123,6 +123,7 @@ class Case:
         self.home = catalogue.regions.home
         self.heads = catalogue.rows.heads
         self.day = question.on.isoformat()
+        self._counts: dict[str, bool] = {}
 
     def _there(self, row_id: str) -> bool:
         """Return whether the row's region is the asker's own or above it, or may be once the asker says where they are."""
@@ -168,7 +169,12 @@ class Case:
 
     def counts(self, row_id: str) -> bool:
         """Return whether the row can be an answer at all; no general rule is one."""
-        return self._there(row_id) and self._then(row_id) and self.heads[row_id].kind != "general_rule"
+        found = self._counts.get(row_id)
+        if found is None:
+            kind = self.heads[row_id].kind
+            found = kind != "general_rule" and self._there(row_id) and self._then(row_id)
+            self._counts[row_id] = found
+        return found
 
     @property
     def bare(self) -> bool:

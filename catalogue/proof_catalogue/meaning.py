@@ -15,7 +15,8 @@ import numpy as np
 WIDTH = 384
 LARGE = 20_000  # wordings from which on they are first compared roughly
 NARROW = 32  # directions of the rough comparison
-EXACT = 2000  # wordings that are then compared in full
+EXACT = 2000  # wordings, about, that are then compared in full
+SAMPLE = 32  # one in so many tells from where on the roughly nearest are compared in full
 
 
 def encode(texts: Sequence[str], threads: int = 1) -> np.ndarray:
@@ -98,7 +99,10 @@ class MeaningIndex:
             # The directions in which the vectors differ most tell the nearest few thousand; those are then compared in full.
             some = vectors[:: max(1, len(vectors) // 4000)]
             self._basis = np.linalg.svd(some - some.mean(axis=0), full_matrices=False)[2][:NARROW].T.copy()
-            self._coarse = vectors @ self._basis
+            self._coarse = np.asfortranarray(vectors @ self._basis)
+            # Where the pairs of each wording stand, one wording after the other.
+            self._by_wording = np.argsort(self._wording, kind="stable")
+            self._first_pair = np.searchsorted(self._wording[self._by_wording], np.arange(len(vectors) + 1))
 
     @classmethod
     def build(
@@ -177,12 +181,14 @@ class MeaningIndex:
     def _roughly(self, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the keys of the likeliest wordings and all FAQs, by number, and their cosines."""
         rough = self._coarse @ (vector @ self._basis)
-        likely = np.zeros(len(rough), dtype=bool)
-        likely[np.argpartition(rough, -EXACT)[-EXACT:]] = True
-        likely[self._of_faqs] = True
-        cosines = np.zeros(len(rough), dtype=np.float32)
-        cosines[likely] = self._vectors[likely] @ vector
-        pairs = np.flatnonzero(likely[self._wording])
+        least = np.partition(rough[::SAMPLE], -EXACT // SAMPLE)[-EXACT // SAMPLE]
+        likely = np.union1d(np.flatnonzero(rough >= least), self._of_faqs)
+        counts = self._first_pair[likely + 1] - self._first_pair[likely]
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        pairs = self._by_wording[np.repeat(self._first_pair[likely], counts) + within]
+        cosines = np.repeat(self._vectors[likely] @ vector, counts)
         keys = self._key_of[pairs]
+        order = np.argsort(keys, kind="stable")
+        keys, cosines = keys[order], cosines[order]
         starts = np.flatnonzero(np.diff(keys, prepend=-1))
-        return keys[starts], np.maximum.reduceat(cosines[self._wording[pairs]], starts)
+        return keys[starts], np.maximum.reduceat(cosines, starts)

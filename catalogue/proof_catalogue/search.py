@@ -28,6 +28,8 @@ from .text import canonical, cutter
 
 # Of the longest texts only so much is read; the web API stops at 200 characters anyway.
 LONGEST = 300
+# Of a longer text the end is compared by meaning: there the question stands, and each character costs the encoder a millisecond.
+END = 20
 CANDIDATES = 60  # from each index
 FAQ_CANDIDATES = 30
 NAMED, FAR = (
@@ -66,8 +68,19 @@ class Model:
 
     def score(self, features: dict[str, float]) -> float:
         """Return the probability (0–1) for `features`; a feature without a weight counts nothing."""
-        total = self.intercept + sum(w * features.get(name, 0.0) for name, w in self.weights.items())
-        return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
+        return self.scores([features])[0]
+
+    def scores(self, features: list[dict[str, float]]) -> list[float]:
+        """Return the probability of each of `features`, which all have the same names."""
+        if not features:
+            return []
+        weights = np.array([self.weights.get(name, 0.0) for name in features[0]])
+        totals = self.intercept + _table(features) @ weights
+        return (1.0 / (1.0 + np.exp(-np.clip(totals, -30.0, 30.0)))).tolist()
+
+
+def _table(features: list[dict[str, float]]) -> np.ndarray:
+    return np.array([tuple(f.values()) for f in features])
 
 
 @functools.lru_cache(maxsize=4)
@@ -128,52 +141,60 @@ class _Names(NamedTuple):
     like: float = 0.0  # of a wording of four characters or more to a part of the query
 
 
+_NOTHING = _Names()
+
+
 class Compared:
     """The names of all candidates against one query; each wording is compared once, however many rows bear it."""
 
-    def __init__(self, sought: Sought, wordings: Iterable[str]):
+    def __init__(self, sought: Sought):
         self._sought = sought
-        text, content = sought.links.text, sought.content
-        forms = {name: form for name in dict.fromkeys(wordings) if (form := _form(name))[0]}
-        texts = [form[0] for form in forms.values()]
+        self._pair_bits, self._pairs_of = _bits([_neighbours(w) for w, _ in sought.words])
+        self._sound_bits, self._sounds_of = _bits([_pairs(syllables(w)) for w, _ in sought.words])
+        self._word_bits = [(w, 1 << i) for i, (w, _) in enumerate(sought.words)]
+        self._all_pairs, self._all_sounds = frozenset(self._pair_bits), frozenset(self._sound_bits)
+        self._held: dict[str, _Names] = {}
+        self._covered: dict[tuple[int, int, int], tuple[float, float, float]] = {}
+        self._together: dict[tuple[str, ...], _Names] = {}
+
+    def add(self, wordings: Iterable[str]) -> None:
+        """Compare those of `wordings` that have not been compared yet."""
+        shared: dict[str, tuple[str, int, int, int]] = {}
+        for name in dict.fromkeys(wordings):
+            if name in self._held:
+                continue
+            # Plain loops: this is the inmost of a search, and most wordings share nothing with the query.
+            held, pairs, sounds = _form(name)
+            words = pairs_held = sounds_held = 0
+            for word, bit in self._word_bits:
+                if word in held:
+                    words |= bit
+            for pair in self._all_pairs & pairs:
+                pairs_held |= self._pair_bits[pair]
+            for sound in self._all_sounds & sounds:
+                sounds_held |= self._sound_bits[sound]
+            if words or pairs_held or sounds_held:
+                shared[name] = held, words, pairs_held, sounds_held
+            else:
+                self._held[name] = _NOTHING
+        texts = [held for held, *_ in shared.values()]
+        if not texts:
+            return
+        text, content = self._sought.links.text, self._sought.content
 
         def likeness(query: str, scorer: Callable[..., float]) -> list[float]:
-            if not texts:
-                return []
             scores = process.cdist([query], texts, scorer=scorer, dtype=np.float64)[0]
             return (scores / 100).tolist()
 
         ratio = likeness(text, fuzz.ratio)
         part, like = likeness(content, fuzz.partial_ratio), likeness(text, fuzz.partial_ratio)
-        pair_bits, self._pairs_of = _bits([_neighbours(w) for w, _ in sought.words])
-        sound_bits, self._sounds_of = _bits([_pairs(syllables(w)) for w, _ in sought.words])
-        word_bits = [(w, 1 << i) for i, (w, _) in enumerate(sought.words)]
-        all_pairs, all_sounds = frozenset(pair_bits), frozenset(sound_bits)
-        self._held: dict[str, _Names] = {}
-        for n, (name, (held, pairs, sounds)) in enumerate(forms.items()):
-            # Plain loops: this is the inmost of a search, and most wordings share nothing with the query.
-            words = pairs_held = sounds_held = 0
-            for word, bit in word_bits:
-                if word in held:
-                    words |= bit
-            for pair in all_pairs & pairs:
-                pairs_held |= pair_bits[pair]
-            for sound in all_sounds & sounds:
-                sounds_held |= sound_bits[sound]
-            self._held[name] = _Names(
-                words,
-                pairs_held,
-                sounds_held,
-                held in (content, text),
-                ratio[n],
-                part[n],
-                like[n] if 4 <= len(held) <= len(text) else 0.0,
-            )
-        self._covered: dict[tuple[int, int, int], tuple[float, float, float]] = {}
-        self._together: dict[tuple[str, ...], _Names] = {}
+        for n, (name, (held, words, pairs_held, sounds_held)) in enumerate(shared.items()):
+            exact = held in (content, text)
+            alike = like[n] if 4 <= len(held) <= len(text) else 0.0
+            self._held[name] = _Names(words, pairs_held, sounds_held, exact, ratio[n], part[n], alike)
 
     def of(self, wordings: tuple[str, ...]) -> _Names:
-        """Return what the `wordings` are together."""
+        """Return what the `wordings`, which were added, are together."""
         found = self._together.get(wordings)
         if found is None:
             held = [self._held[w] for w in dict.fromkeys(wordings) if w in self._held]
@@ -202,8 +223,9 @@ class Compared:
 
 def both(*names: _Names) -> _Names:
     """Return `names` as one."""
-    if not names:
-        return _Names()
+    names = tuple(n for n in names if n is not _NOTHING)
+    if len(names) < 2:
+        return names[0] if names else _NOTHING
     words, pairs, sounds, exact, ratio, part, like = zip(*names, strict=True)
     together = (functools.reduce(operator.or_, bits) for bits in (words, pairs, sounds))
     return _Names(
@@ -247,15 +269,17 @@ class Found:
         named = dict.fromkeys(joint, NAMED)
         self.named = bool(named)
         if not named:
-            encoding(links.text)  # begins, while words are looked up
+            encoding(links.text[-END:])  # begins, while words are looked up
         self.sought = Sought(links)
+        self.compared = Compared(self.sought)
+        self._wordings: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
         # Where no region is known, cities of the province may still be asked about.
         regions = catalogue.regions.chain(place) if place else None
         self.texts = catalogue.full_text(self.sought.content, CANDIDATES, regions)
         self.best_text = max(self.texts.values(), default=0.0) or 1.0
         if not named:
-            self._read(self.texts)
-        self.near: dict[str, float] = named or catalogue.near(links.text)
+            self._read(self.texts)  # while the encoder is at work
+        self.near: dict[str, float] = named or catalogue.near(links.text, end=END)
         question = replace(question, near=self.near)
         self.case = Case(catalogue, question)
         self.decision: Decision = decide(catalogue, question)
@@ -289,23 +313,23 @@ class Found:
         return self._read(itertools.islice(ids, MOST))
 
     def _read(self, ids: Iterable[str]) -> list[Requirement]:
-        """Return the rows of `ids`, with their names at hand."""
+        """Return the rows of `ids`, with their names compared."""
         rows = self.catalogue.rows.all(ids)
         self.catalogue.terms_of.load(r.id for r in rows)
         for row in rows:
-            for name in itertools.chain(*self._wordings(row)):
-                _form(name)
+            if row.id not in self._wordings:
+                terms = self.catalogue.terms_of[row.id]
+                proof = itertools.chain.from_iterable(t.names for t in terms if t.kind == "proof")
+                matter = itertools.chain.from_iterable(t.names for t in terms if t.kind == "matter")
+                self._wordings[row.id] = (
+                    (row.proof, row.short_proof, *row.aliases, *proof),
+                    (row.matter, *matter),
+                )
+        self.compared.add(name for row in rows for names in self._wordings[row.id] for name in names)
         return rows
 
-    def _wordings(self, row: Requirement) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return what the proof of `row` is called, and what its matter is."""
-        terms = self.catalogue.terms_of[row.id]
-        proof = itertools.chain.from_iterable(t.names for t in terms if t.kind == "proof")
-        matter = itertools.chain.from_iterable(t.names for t in terms if t.kind == "matter")
-        return (row.proof, row.short_proof, *row.aliases, *proof), (row.matter, *matter)
-
     def features(self, rows: list[Requirement]) -> Iterator[dict[str, float]]:
-        """Yield for each of `rows` what the model weighs; each about 0–1."""
+        """Yield for each of `rows`, which `candidates` returned, what the model weighs; each about 0–1."""
         links, sought = self.links, self.sought
         nearest = max((self.near.get(r.id, 0.0) for r in rows), default=0.0)
         names_proof = any(m.how == "name" for m in links.proofs)
@@ -315,10 +339,9 @@ class Found:
         said = [
             self._said(mentions, how) for mentions in (links.proofs, links.matters) for how in ("name", "cue")
         ]
-        own = [self._wordings(row) for row in rows]
-        compared = Compared(sought, itertools.chain.from_iterable(names for pair in own for names in pair))
-        for row, (own_proof, own_matter) in zip(rows, own, strict=True):
-            proof_names, matter_names = compared.of(own_proof), compared.of(own_matter)
+        compared = self.compared
+        for row in rows:
+            proof_names, matter_names = (compared.of(names) for names in self._wordings[row.id])
             names = both(proof_names, matter_names)
             proof, proof_cue, matter, matter_cue = (how(row) for how in said)
             all_proof, all_matter = proof | proof_cue, matter | matter_cue
@@ -376,7 +399,8 @@ def overall(features: list[dict[str, float]], scores: list[float]) -> dict[str, 
     best = max(range(len(scores)), key=lambda n: (scores[n], -n))
     ranked = sorted(scores, reverse=True)
     found = {f"best_{name}": value for name, value in features[best].items()}
-    found |= {f"most_{name}": max(f[name] for f in features) for name in features[best]}
+    most = _table(features).max(axis=0).tolist()
+    found |= {f"most_{name}": value for name, value in zip(features[best], most, strict=True)}
     found["score"] = _odds(ranked[0])
     found["next"] = _odds(ranked[1] if len(ranked) > 1 else 0.0)
     found["sum"] = math.log(sum(ranked[:8]) + 1e-3)
@@ -392,7 +416,7 @@ def weigh(features: list[dict[str, float]], rows: Model, there: Model) -> list[f
     """Return the calibrated score of each candidate: the probability that something is there, shared by how well each fits."""
     if not features:
         return []
-    scores = [rows.score(f) for f in features]
+    scores = rows.scores(features)
     present, best = there.score(overall(features, scores)), max(scores)
     return [present * s / best for s in scores]
 
@@ -434,13 +458,14 @@ def faq_features(catalogue: Catalogue, query: str) -> dict[str, dict[str, float]
     if outright(links):
         return {}
     sought = Sought(links)
-    near = catalogue.near(links.text)
+    near = catalogue.near(links.text, end=END)
     cosines = {k: near.get(k, 0.0) for k in catalogue.faqs}
     nearest = max(cosines.values(), default=0.0)
     nearest_row = max((s for k, s in near.items() if k in catalogue.rows), default=0.0)
     kept = sorted(catalogue.faqs, key=lambda k: (-cosines[k], k))[:FAQ_CANDIDATES]
     wordings = {k: (catalogue.faqs[k].question, *catalogue.faqs[k].variants) for k in kept}
-    compared = Compared(sought, itertools.chain(*wordings.values()))
+    compared = Compared(sought)
+    compared.add(itertools.chain(*wordings.values()))
     found = {}
     for key in kept:
         names = compared.of(wordings[key])

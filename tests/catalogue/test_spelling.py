@@ -11,7 +11,10 @@ from proof_catalogue.text import canonical
 from ..support import ROOT
 
 # Slips that stand in the training examples on purpose; mending them is right.
-SLIPS = ("正明", "政明", "驾驶症", "公积经", "户藉", "正件", "fanzui", "zhengming", "证名")
+SLIPS = (
+    *("正明", "政明", "驾驶症", "公积经", "户藉", "正件", "fanzui", "zhengming", "证名"),
+    *("户囗", "低饱", "入雪", "去事", "养老京", "公正处"),
+)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +50,10 @@ def test_other_latin_words_stay(catalogue, text):
     "text",
     [
         "买房子要开单身证明吗",
+        "免证通是什么",
+        "你去死",
+        "周末自驾去哪",
+        "叫人打给我",
         "先办失业登记证吗",
         "每年还要去社区吗",
         "不给就不办",
