@@ -14,7 +14,7 @@ from rasa.shared.nlu.training_data.features import Features
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from proof_catalogue.asked import sentence_vector
+from proof_catalogue.asked import sentence_vector, sentence_vectors
 
 _VECTOR = "sentence_vector"
 WIDTH = 512
@@ -75,13 +75,12 @@ class SentenceEncoder(GraphComponent):
 
     def train(self, training_data: TrainingData) -> Resource:
         """Encode all training sentences once and keep their mean."""
-        vectors = []
-        for message in training_data.training_examples:
-            if message.get(TEXT):
-                vectors.append(sentence_vector(message.get(TEXT)))
-                # As bytes, for Rasa takes fingerprints of messages by printing what is on them, and arrays print slowly.
-                message.set(_VECTOR, vectors[-1].tobytes())
-        self._mean = np.mean(vectors, axis=0) if vectors else np.zeros(WIDTH, dtype=np.float32)
+        messages = [m for m in training_data.training_examples if m.get(TEXT)]
+        vectors = sentence_vectors([m.get(TEXT) for m in messages])
+        for message, vector in zip(messages, vectors, strict=True):
+            # As bytes, for Rasa takes fingerprints of messages by printing what is on them, and arrays print slowly.
+            message.set(_VECTOR, vector.tobytes())
+        self._mean = vectors.mean(axis=0) if messages else np.zeros(WIDTH, dtype=np.float32)
         with self._model_storage.write_to(self._resource) as folder:
             np.save(folder / "mean.npy", self._mean)
         return self._resource

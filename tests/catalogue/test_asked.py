@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from proof_catalogue import asked as module
-from proof_catalogue.asked import WIDTH, AskedIndex, asked, sentence_vector
+from proof_catalogue.asked import WIDTH, AskedIndex, asked, sentence_vector, sentence_vectors
 from proof_catalogue.faqs import Faq
 from proof_catalogue.meaning import encode
 from proof_catalogue.requirement import Requirement
@@ -46,6 +46,9 @@ def ranked(gains):
 
 def test_a_vector_is_a_unit_vector_and_the_same_each_time():
     first, again = sentence_vector("跑滴滴要不要良民证"), sentence_vector("跑滴滴要不要良民证")
+    together = sentence_vectors(["跑滴滴要不要良民证", "", "开滴滴查不查案底"])
+    assert together[0] == pytest.approx(first, abs=1e-5) and together.shape == (3, WIDTH)
+    assert sentence_vectors([]).shape == (0, WIDTH)
     assert first.shape == (WIDTH,) and first.dtype == np.float32 and np.array_equal(first, again)
     assert np.linalg.norm(first) == pytest.approx(1, abs=1e-3)
 
@@ -102,11 +105,12 @@ def test_it_is_saved_and_read_again(tmp_path, pairs):
 def test_what_is_known_is_not_encoded_again(index, monkeypatch):
     encoded = []
 
-    def encode(text):
-        encoded.append(text)
-        return np.eye(1, WIDTH, dtype=np.float32)[0]
+    def encode(texts):
+        encoded.extend(texts)
+        return np.eye(1, WIDTH, dtype=np.float32).repeat(len(texts), axis=0)
 
-    monkeypatch.setattr(module, "sentence_vector", encode)
+    monkeypatch.setattr(module, "sentence_vectors", encode)
+    monkeypatch.setattr(module, "sentence_vector", lambda text: encode([text])[0])
     told = []
     # A known sentence of another row, a new one of two rows, one that is gone.
     pairs = [("F009", PAIRS[0][1]), ("F009", "全新的一句"), ("F008", "全新的一句")]
