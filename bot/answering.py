@@ -58,6 +58,7 @@ RELATED_MOST = 200  # rows of a proof or matter
 SURE_IN_TALK = 0.7  # of an intent that asks about a rule
 TALK_NEAR = 0.89
 TELLS_SURE, TELLS_SURE_IN_TALK = 0.95, 0.98
+PAPER_NAMED = 0.9  # 残疾证二级，补贴是三百还是五百: names a paper and asks for something else
 FITS = (0.88, 0.01)  # how near an offered row must be, and by how much before the next, for it to be meant
 CLEAR_ALONE_IN_TALK = (0.98, 0.03)  # a row other than the one talked about that a follow-up plainly means
 
@@ -333,11 +334,11 @@ def _believed(message: Message, context: Context, follows: bool) -> bool:
 def _in_scope(message: Message, context: Context, follows: bool, nearest: float) -> bool:
     """Return whether a message whose intent is out_of_scope may still be about a proof."""
     links, sure = message.links, message.confidence
-    if links.says_paper and (_names(message) or sure < 0.6):
+    if links.says_paper and sure < (PAPER_NAMED if _names(message) else 0.6):
         return True
     if not context.recent and sure >= 0.6 and _NOT_KEPT.search(links.text):
         return False  # asks for what no row holds: 交几个点的税
-    if (sure < 0.8 and nearest >= 0.95) or (sure < 0.5 and (context.topic or nearest >= WELL_NEAR)):
+    if (sure < 0.7 and nearest >= 0.95) or (sure < 0.5 and (context.topic or nearest >= WELL_NEAR)):
         return True
     if follows and ((sure < 0.8 and links.issuers) or (sure < 0.7 and context.rounds)):
         return True

@@ -9,7 +9,7 @@ from proof_catalogue.decide import CHOICES, Decision
 from proof_catalogue.store import Catalogue
 
 from .answer import Answer
-from .answering import Message, Route, answer_message, answers_surely, ask_back
+from .answering import Message, Route, answer_message, answers_surely, ask_back, out_of_scope
 from .context import Context
 from .words import say
 
@@ -18,6 +18,7 @@ _TELLS = {"answered", "answered_list", "answered_policy", "clarification", "not_
 
 MOST_TOLD = 5  # rows of one answer that are remembered
 _OPEN = {"clarification", "not_listed"}
+SENT_ON = 0.8  # a message so surely about something else is not taken apart
 
 
 def answer_all(
@@ -27,7 +28,8 @@ def answer_all(
 
     A later question leans on an earlier one as the next turn of a conversation would (…要无犯罪证明吗，品德证明呢).
     """
-    joined = _each(catalogue, message, context) if len(message.parts) > 1 else None
+    whole = len(message.parts) < 2 or (route is out_of_scope and message.confidence >= SENT_ON)
+    joined = None if whole else _each(catalogue, message, context)
     answer, after = joined or route(catalogue, message, context)
     if after == Context(region=after.region):
         return answer, after  # begun anew

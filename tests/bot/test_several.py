@@ -168,3 +168,19 @@ def test_one_question_is_left_to_its_route(catalogue, text):
     expected, context = answer_message(catalogue, message, Context())
     spoken_of = (v["requirement_id"] for v in expected.verdicts or expected.candidates)
     assert (answer, after) == (expected, context.remembering(list(spoken_of)[:5], Context()))
+
+
+def test_what_is_surely_about_something_else_is_not_taken_apart(catalogue):
+    text = "户口迁移上礼拜就递进去了，现在走到哪个领导桌上了，看得到不"
+    intents = ["ask_where_issue"] * len(split(text))
+    assert len(intents) > 1
+    message = understood(catalogue, text, "out_of_scope", 0.85)
+    wire, _ = ask(catalogue, text, intents, whole="out_of_scope")
+    assert answering.mend_route(message, Context()) is None and wire["outcome"] == "out_of_scope"
+
+
+@pytest.mark.parametrize(("confidence", "outcome"), [(0.99, "out_of_scope"), (0.8, "answered")])
+def test_a_paper_that_is_named_in_a_question_of_another_kind(catalogue, confidence, outcome):
+    message = understood(catalogue, "残疾证二级，一个月补贴是三百还是五百", "out_of_scope", confidence)
+    route = mend_route(message, Context()) or answering.ROUTES["out_of_scope"]
+    assert answer_all(catalogue, message, Context(), route)[0].outcome == outcome
