@@ -19,6 +19,7 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 from rasa.shared.utils.common import class_from_module_path
 
 from nlu.catalogue_linker import UNDERSTOOD, CatalogueLinker
+from nlu.intent_classifier import IntentClassifier
 from nlu.question_splitter import MOST, PART, QuestionSplitter, split
 from nlu.sentence_encoder import WIDTH, SentenceEncoder
 from nlu.text_mender import TextMender
@@ -88,7 +89,9 @@ def test_a_message_takes_milliseconds(make, component):
 def test_the_pipeline_names_our_components():
     names = [c["name"] for c in yaml.safe_load((ROOT / "config.yml").read_text(encoding="utf-8"))["pipeline"]]
     found = [class_from_module_path(n) for n in names if n.startswith("nlu.")]
-    assert found == OURS, "mend, then split, then encode, then link"
+    assert found == [*OURS[:-1], IntentClassifier, OURS[-1]], (
+        "mend, then split, then encode, then tell apart, then link"
+    )
     assert names.index("nlu.text_mender.TextMender") == 0
 
 
