@@ -211,7 +211,7 @@ def fit_there(examples: list[Example], rows: search.Model) -> search.Model:
     """Return the model of whether anything is there, over what `rows` makes of the candidates."""
     held = [e for e in examples if e.keys]
     return logistic(
-        [search.overall(e.features, [rows.score(f) for f in e.features]) for e in held],
+        [search.overall(e.features, rows.scores(e.features)) for e in held],
         [bool(e.accept) for e in held],
         [WEIGHTS_THERE[e.source] for e in held],
         PENALTY["there"],
@@ -222,7 +222,7 @@ def ranked(examples: list[Example], model: search.Model, there: search.Model | N
     """Return the examples, each with its candidates best first."""
     found = []
     for e in examples:
-        scores = search.weigh(e.features, model, there) if there else [model.score(f) for f in e.features]
+        scores = search.weigh(e.features, model, there) if there else model.scores(e.features)
         found.append((e, sorted(zip(scores, e.keys, strict=True), key=lambda pair: (-pair[0], pair[1]))))
     return found
 

@@ -23,10 +23,8 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-DROPPED = (
-    ("by name", 0),
-    ("by meaning", 1),
-)  # kinds of lookup, and characters of the matter that are left out
+# Kinds of lookup, and characters of the matter that are left out.
+DROPPED = (("by name", 0), ("by meaning", 1))
 ROOT = Path(__file__).resolve().parent.parent
 COLD = """
 import sys, time

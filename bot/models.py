@@ -121,7 +121,7 @@ def train(settings: Settings, force: bool = False) -> Path:
     if target.exists() and not force:
         return target
     settings.models.mkdir(parents=True, exist_ok=True)
-    print("· training the model (about a minute)", flush=True)
+    print("· training the model (about three minutes)", flush=True)
     made = settings.models / f"training-{os.getpid()}.tar.gz"
     command = [
         sys.executable,

@@ -492,7 +492,9 @@ def search_faqs(
 ) -> list[tuple[Faq, float]]:
     """Return the FAQs that hold `on` a day (today) for `query`, best first, each with the probability that it is the one looked for; none below the threshold."""
     model = models()["faqs"]
-    scored = [(catalogue.faqs[k], model.score(f)) for k, f in faq_features(catalogue, query).items()]
+    features = faq_features(catalogue, query)
+    scores = model.scores(list(features.values()))
+    scored = [(catalogue.faqs[k], score) for k, score in zip(features, scores, strict=True)]
     scored = [
         (faq, score) for faq, score in scored if score >= model.threshold and faq.in_force(on or date.today())
     ]
