@@ -264,7 +264,8 @@ class Found:
         self.rows_of = {(t.kind, t.name): frozenset(t.requirements) for t in terms}
         place = links.region.code if links.region else region
         question = Question(links, place, on=on or date.today())
-        joint = filter(Case(catalogue, question).counts, outright(links))
+        self.case = Case(catalogue, question)
+        joint = filter(self.case.counts, outright(links))
         # Where the names say it all, the encoder would take most of the time and tell nothing more.
         named = dict.fromkeys(joint, NAMED)
         self.named = bool(named)
@@ -273,16 +274,22 @@ class Found:
         self.sought = Sought(links)
         self.compared = Compared(self.sought)
         self._wordings: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
+        self._by_words_of: dict[str, dict[str, float]] = {}
+        self._how = [
+            self._said(mentions, how) for mentions in (links.proofs, links.matters) for how in ("name", "cue")
+        ]
+        self._names_proof = any(m.how == "name" for m in links.proofs)
+        self._names_matter = any(m.how == "name" and not m.term.generic for m in links.matters)
+        self._length = max(2, len(links.text.replace(" ", "")))
         # Where no region is known, cities of the province may still be asked about.
         regions = catalogue.regions.chain(place) if place else None
         self.texts = catalogue.full_text(self.sought.content, CANDIDATES, regions)
         self.best_text = max(self.texts.values(), default=0.0) or 1.0
         if not named:
-            self._read(self.texts)  # while the encoder is at work
+            for source in self._by_words():  # while the encoder is at work
+                self._read(itertools.islice(filter(self.case.counts, source), CANDIDATES))
         self.near: dict[str, float] = named or catalogue.near(links.text, end=END)
-        question = replace(question, near=self.near)
-        self.case = Case(catalogue, question)
-        self.decision: Decision = decide(catalogue, question)
+        self.decision: Decision = decide(catalogue, replace(question, near=self.near))
 
     def _said(self, mentions: tuple[Mention, ...], how: str) -> Callable[[Requirement], frozenset[int]]:
         """Return what gives the characters of the query that name a term of a row."""
@@ -293,19 +300,23 @@ class Found:
         ]
         return lambda row: frozenset().union(*(covered for rows, covered in said if row.id in rows))
 
-    def candidates(self) -> list[Requirement]:
-        """Return the rows that any index finds and that may hold where it is asked, MOST at the most."""
+    def _by_words(self) -> list[Iterable[str]]:
+        """Return the rows that are found without meaning: by both names, by an alias, by full text, by either name."""
         proofs = [self.rows_of["proof", m.term.name] for m in self.links.proofs]
         matters = [self.rows_of["matter", m.term.name] for m in self.links.matters if not m.term.generic]
         joint = {i for p in proofs for m in matters for i in p & m}
+        named = (m.term.requirements for m in (*self.links.proofs, *self.links.matters))
+        return [sorted(joint), self.links.rows, self.texts, *named]
+
+    def candidates(self) -> list[Requirement]:
+        """Return the rows that any index finds and that may hold where it is asked, MOST at the most."""
         near = sorted((-s, k) for k, s in self.near.items() if k in self.catalogue.rows)
+        by_words = self._by_words()
         sources: list[Iterable[str]] = [
-            sorted(joint),
-            self.links.rows,
-            self.texts,
+            *by_words[:3],
             [k for _, k in near[:CANDIDATES]],
             [r.id for r in self.decision.rows],
-            *(m.term.requirements for m in (*self.links.proofs, *self.links.matters)),
+            *by_words[3:],
         ]
         ids: dict[str, None] = {}
         for source in sources:
@@ -313,7 +324,7 @@ class Found:
         return self._read(itertools.islice(ids, MOST))
 
     def _read(self, ids: Iterable[str]) -> list[Requirement]:
-        """Return the rows of `ids`, with their names compared."""
+        """Return the rows of `ids`, compared with what is sought in all that needs no meaning."""
         rows = self.catalogue.rows.all(ids)
         self.catalogue.terms_of.load(r.id for r in rows)
         for row in rows:
@@ -326,72 +337,77 @@ class Found:
                     (row.matter, *matter),
                 )
         self.compared.add(name for row in rows for names in self._wordings[row.id] for name in names)
+        for row in rows:
+            if row.id not in self._by_words_of:
+                self._by_words_of[row.id] = self._worded(row)
         return rows
 
     def features(self, rows: list[Requirement]) -> Iterator[dict[str, float]]:
         """Yield for each of `rows`, which `candidates` returned, what the model weighs; each about 0–1."""
-        links, sought = self.links, self.sought
         nearest = max((self.near.get(r.id, 0.0) for r in rows), default=0.0)
-        names_proof = any(m.how == "name" for m in links.proofs)
-        names_matter = any(m.how == "name" and not m.term.generic for m in links.matters)
-        chosen = {r.id: n for n, r in enumerate(self.decision.rows)}
-        length = max(2, len(links.text.replace(" ", "")))
-        said = [
-            self._said(mentions, how) for mentions in (links.proofs, links.matters) for how in ("name", "cue")
-        ]
-        compared = self.compared
+        kind, chosen = self.decision.kind, {r.id for r in self.decision.rows}
+        answer, offers = kind == "answer", kind not in ("answer", "not_listed")
         for row in rows:
-            proof_names, matter_names = (compared.of(names) for names in self._wordings[row.id])
-            names = both(proof_names, matter_names)
-            proof, proof_cue, matter, matter_cue = (how(row) for how in said)
-            all_proof, all_matter = proof | proof_cue, matter | matter_cue
-            alias = min(1.0, links.rows.get(row.id, 0) / length)
-            text, sound, missing = compared.covered(names)
             near = self.near.get(row.id, FAR)
-            generic = self.catalogue.generic(row.id)
-            by = row.status if row.verdict_kind == "wrong_issuer" else ""
-            holds = self.case.holds(row)
             yield {
-                "proof": float(bool(proof)),
-                "proof_cue": float(bool(proof_cue and not proof)),
-                "matter": float(bool(matter)),
-                "matter_cue": float(bool(matter_cue and not matter)),
-                "both": float(bool(all_proof and all_matter)),
-                "cover": min(1.0, len(all_proof | all_matter) / length),
-                "alias": alias,
-                "alias_beyond": max(0.0, alias - len(proof) / length),
-                "exact": float(names.exact),
-                "text": text,
-                "text_all": float(text >= 0.999),
-                "text_proof": compared.covered(proof_names)[0],
-                "text_matter": compared.covered(matter_names)[0],
-                "missing": missing,
-                "like_proof": proof_names.like,
-                "like_matter": matter_names.like,
-                "sound": sound,
-                "bm25": self.texts.get(row.id, 0.0) / self.best_text,
-                "likeness": names.ratio,
-                "part": names.part,
+                **self._by_words_of[row.id],
                 "near": max(0.0, near - 0.85) / 0.1,
                 "behind": min(1.0, (nearest - near) / 0.05),
-                "other_proof": float(names_proof and not all_proof),
-                "other_matter": float(names_matter and not all_matter and not generic),
-                "generic": float(generic),
-                "generic_matter": float(generic and bool(links.matters)),
-                "issuer": float(bool(by) and by in links.issuers),
-                "other_issuer": float(bool(by) and bool(links.issuers) and by not in links.issuers),
-                "wrong_issuer": float(bool(by)),
-                "paper": float(links.says_paper),
-                "short": float(sought.size <= 4),
-                "long": min(1.0, sought.size / 30),
-                "place": len(self.case.chain) - 1 - self.case.chain.index(row.region_code) if holds else 0.0,
-                "local": float(not holds),
-                "answer": float(self.decision.kind == "answer" and row.id in chosen),
-                "offered": float(self.decision.kind not in ("answer", "not_listed") and row.id in chosen),
-                "answered_other": float(self.decision.kind == "answer" and row.id not in chosen),
-                "not_listed": float(self.decision.kind == "not_listed"),
-                "unknown": float(self.decision.kind == "unknown"),
+                "answer": float(answer and row.id in chosen),
+                "offered": float(offers and row.id in chosen),
+                "answered_other": float(answer and row.id not in chosen),
+                "not_listed": float(kind == "not_listed"),
+                "unknown": float(kind == "unknown"),
             }
+
+    def _worded(self, row: Requirement) -> dict[str, float]:
+        """Return what the model weighs that needs neither nearness in meaning nor the decision; their places are kept."""
+        links, sought, compared = self.links, self.sought, self.compared
+        proof_names, matter_names = (compared.of(names) for names in self._wordings[row.id])
+        names = both(proof_names, matter_names)
+        proof, proof_cue, matter, matter_cue = (how(row) for how in self._how)
+        all_proof, all_matter = proof | proof_cue, matter | matter_cue
+        alias = min(1.0, links.rows.get(row.id, 0) / self._length)
+        text, sound, missing = compared.covered(names)
+        generic = self.catalogue.generic(row.id)
+        by = row.status if row.verdict_kind == "wrong_issuer" else ""
+        holds = self.case.holds(row)
+        return {
+            "proof": float(bool(proof)),
+            "proof_cue": float(bool(proof_cue and not proof)),
+            "matter": float(bool(matter)),
+            "matter_cue": float(bool(matter_cue and not matter)),
+            "both": float(bool(all_proof and all_matter)),
+            "cover": min(1.0, len(all_proof | all_matter) / self._length),
+            "alias": alias,
+            "alias_beyond": max(0.0, alias - len(proof) / self._length),
+            "exact": float(names.exact),
+            "text": text,
+            "text_all": float(text >= 0.999),
+            "text_proof": compared.covered(proof_names)[0],
+            "text_matter": compared.covered(matter_names)[0],
+            "missing": missing,
+            "like_proof": proof_names.like,
+            "like_matter": matter_names.like,
+            "sound": sound,
+            "bm25": self.texts.get(row.id, 0.0) / self.best_text,
+            "likeness": names.ratio,
+            "part": names.part,
+            "near": 0.0,
+            "behind": 0.0,
+            "other_proof": float(self._names_proof and not all_proof),
+            "other_matter": float(self._names_matter and not all_matter and not generic),
+            "generic": float(generic),
+            "generic_matter": float(generic and bool(links.matters)),
+            "issuer": float(bool(by) and by in links.issuers),
+            "other_issuer": float(bool(by) and bool(links.issuers) and by not in links.issuers),
+            "wrong_issuer": float(bool(by)),
+            "paper": float(links.says_paper),
+            "short": float(sought.size <= 4),
+            "long": min(1.0, sought.size / 30),
+            "place": len(self.case.chain) - 1 - self.case.chain.index(row.region_code) if holds else 0.0,
+            "local": float(not holds),
+        }
 
 
 def overall(features: list[dict[str, float]], scores: list[float]) -> dict[str, float]:
