@@ -9,8 +9,9 @@ from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from bot.answer import Answer
-from bot.answering import Message, Route, mend_route
+from bot.answering import Route, mend_route
 from bot.context import Context
+from bot.message import Message
 from bot.several import answer_all
 from proof_catalogue.linker import Links, read_links
 from proof_catalogue.meaning import Nearness
@@ -22,12 +23,13 @@ def read_message(tracker: Tracker, catalogue: Catalogue) -> Message:
     latest: dict[str, Any] = tracker.latest_message
     region = (latest.get("metadata") or {}).get("region")
     region = region if region in catalogue.regions else None
-    return _message(latest, latest.get("catalogue") or {}, catalogue, region)
+    return message_of(latest, latest.get("catalogue") or {}, catalogue, region)
 
 
-def _message(
+def message_of(
     parsed: dict[str, Any], understood: dict[str, Any], catalogue: Catalogue, region: str | None
 ) -> Message:
+    """Return a message as Rasa parsed it, `understood` being what the catalogue linker made of it, for somebody who lives in `region`."""
     text = parsed.get("text") or ""
     links = (
         read_links(understood["links"], catalogue.term, catalogue.rows, catalogue.regions)
@@ -42,7 +44,7 @@ def _message(
         links=links,
         near=Nearness(lambda: catalogue.near(links.text)),
         profile_region=region,
-        parts=tuple(_message(part, part, catalogue, region) for part in understood.get("parts") or ()),
+        parts=tuple(message_of(part, part, catalogue, region) for part in understood.get("parts") or ()),
     )
 
 

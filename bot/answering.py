@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -15,7 +15,9 @@ from proof_catalogue.requirement import Requirement
 from proof_catalogue.store import Catalogue
 
 from .answer import Answer, Reply
+from .belief import GUARD_INTENTS, believed
 from .context import Context, Filled, corrected, fill, leans_on, worded_as_follow_up
+from .message import Message
 from .neighbours import where_to_go
 from .paths.excluded import exclusion, may_pledge
 from .paths.form import asks, is_stand_in
@@ -39,7 +41,6 @@ TOPIC_INTENT = {
     "verification": "ask_verification",
 }
 QUESTION_INTENTS = {"ask_need_proof", "ask_proof_list", "ask_where_issue", "ask_legal_basis", "inform"}
-GUARD_INTENTS = {"abuse", "attack", "human", "crisis", "out_of_scope"}
 SMALLTALK = {"greet", "bye", "thanks", "chitchat", "affirm", "deny", "stop"}
 # Cosines of the sentence encoder; set on the development half of the evaluation sets.
 FAQ_NEAR = 0.90
@@ -57,24 +58,8 @@ TALKED_ABOUT, OFFERED_NOW, RECENT, RELATED = 0.05, 0.04, 0.02, 0.015
 RELATED_MOST = 200  # rows of a proof or matter
 SURE_IN_TALK = 0.7  # of an intent that asks about a rule
 TALK_NEAR = 0.89
-TELLS_SURE, TELLS_SURE_IN_TALK = 0.95, 0.98
-PAPER_NAMED = 0.9  # 残疾证二级，补贴是三百还是五百: names a paper and asks for something else
 FITS = (0.88, 0.01)  # how near an offered row must be, and by how much before the next, for it to be meant
 CLEAR_ALONE_IN_TALK = (0.98, 0.03)  # a row other than the one talked about that a follow-up plainly means
-
-
-@dataclass(frozen=True)
-class Message:
-    """One message as the NLU understood it."""
-
-    text: str
-    intent: str
-    confidence: float
-    links: Links
-    near: Mapping[str, float] = field(default_factory=dict)
-    profile_region: str | None = None
-    parts: tuple[Message, ...] = ()  # the questions of a message that holds several
-    follows: bool = False  # goes on from the question before it in the same message
 
 
 # A pledge, a verification or a report is wanted now, not asked about: 我想用承诺代替, 帮我发起核查, 帮我登记举报.
@@ -95,14 +80,10 @@ _I_REPORT = re.compile(
 _WHY = re.compile(
     r"(?:后一?个|最后一?个|这一?个|刚才(?:那|这)一?个)?(?:那|这|你)?(?:凭什么|凭啥|为什么|为啥|怎么|依据呢?|有(?:什么|啥)?依据|哪条(?:规定|法律)?|有(?:文件|规定)|真的)(?:不要|要|不用|不能|取消|可以|行|规定的?|说的|依据)?(?:了|呢|吗|么|啊|的)*"
 )
-_REQUEST = re.compile(
-    r"帮|给我|推荐|写[一个份篇首]|讲个|说个|查[一下]|来[一个首段]|几[点号分次天]|多少|剩|介绍|翻译|投诉|举报|告诉我"
-)
 # After an answer: the office goes on demanding, or refuses.
 _STILL = re.compile(
     r"(?:还是|还|硬|非|偏偏?|死活|一定|仍然?|照样|就是|一口咬定)(?:说|在|得|跟我)?(?:要|不给|不开|不认|不收|不肯|不行|不办)|不给(?:我|他|她)?(?:开|办|写|盖|出)|不肯(?:开|办|写|盖|收)|不认账?$"
 )
-_LEFT_OPEN = re.compile(r"\w{2}[不没勿]\W*$")  # a question in few words: 分得到不
 _WHO = re.compile(
     r"村里|村委会?|居委会?|社区|街道|派出所|窗口|银行|学校|老师|单位|公司|厂里|医院|他们|人家|那边?|工作人员|办事员|咋办|怎么办"
 )
@@ -259,7 +240,7 @@ def mend_route(message: Message, context: Context) -> Route | None:
     of_law = intent == "ask_legal_basis" and sure >= 0.8
     if intent in ("report_demand", *QUESTION_INTENTS) and not of_law and _COMPLAINT.search(links.text):
         return report_demand
-    named = _names(message)
+    named = message.names
     if intent == "ask_data_sharing" and context.row and not named:
         return explain
     about_papers = named or links.says_paper
@@ -272,18 +253,18 @@ def mend_route(message: Message, context: Context) -> Route | None:
         or (sure < 0.4 and context.topic)
     ):
         return answer_question
-    if intent in GUARD_INTENTS and not _believed(message, context, follows):
+    if intent in GUARD_INTENTS and not believed(message, context, follows):
         return answer_question
     if context.row and not named and _WHY.fullmatch(re.sub(r"[\W_]", "", message.text)):
         row = context.row
         return lambda catalogue, _message, context: choose(catalogue, row, context)
     if context.row and not context.offered and not named and _refuses(message.text):
         return still_demanded
-    if intent in SMALLTALK - {"chitchat"} and sure < 0.95 and _best_faq(message) >= FAQ_SURER:
+    if intent in SMALLTALK - {"chitchat"} and sure < 0.95 and message.best_faq >= FAQ_SURER:
         return answer_question
     if intent in TOPICS and sure < 0.6:
         ahead = 0.0 if about_papers and intent != "report_demand" else 0.02
-        if _best_row(message) >= max(WELL_NEAR, _best_faq(message) + ahead):
+        if message.best_row >= max(WELL_NEAR, message.best_faq + ahead):
             return answer_question
     if (
         intent in TOPICS
@@ -299,66 +280,6 @@ def mend_route(message: Message, context: Context) -> Route | None:
     return None
 
 
-def _believed(message: Message, context: Context, follows: bool) -> bool:
-    """Return whether an intent that ends the matter (abuse, danger, out of scope …) is meant, and not a situation that sounds like it.
-
-    Where the words are near to a row, or the talk is about one, it takes more to believe it.
-    """
-    links, intent, sure = message.links, message.intent, message.confidence
-    names_paper = links.says_paper and _names(message)
-    if intent in ("abuse", "human") and (sure < 0.45 or (names_paper and sure < 0.9)):
-        return False
-    if context.recent and sure < {"abuse": 0.89, "human": 0.88, "attack": 0.95, "crisis": 0.88}.get(
-        intent, 0.0
-    ):
-        return False
-    if (
-        follows
-        and intent in ("abuse", "attack", "out_of_scope")
-        and sure < 0.95
-        and worded_as_follow_up(links)
-    ):
-        return False
-    nearest = _best_row(message)
-    if intent == "attack":
-        return sure >= 0.9 and nearest < 0.92 and (sure >= 0.97 or not (links.says_paper or _names(message)))
-    if intent == "crisis":
-        return not names_paper and (sure >= 0.9 or (sure >= 0.5 and nearest < 0.905))
-    if intent == "human":
-        return sure >= 0.6 or nearest < 0.89
-    if intent == "abuse":
-        return (sure >= 0.65 or nearest < 0.87) and not (asks(message.text) and nearest >= 0.95)
-    return not _in_scope(message, context, follows, nearest)
-
-
-def _in_scope(message: Message, context: Context, follows: bool, nearest: float) -> bool:
-    """Return whether a message whose intent is out_of_scope may still be about a proof."""
-    links, sure = message.links, message.confidence
-    if links.says_paper and sure < (PAPER_NAMED if _names(message) else 0.6):
-        return True
-    if not context.recent and sure >= 0.6 and _NOT_KEPT.search(links.text):
-        return False  # asks for what no row holds: 交几个点的税
-    if (sure < 0.7 and nearest >= 0.95) or (sure < 0.5 and (context.topic or nearest >= WELL_NEAR)):
-        return True
-    if follows and ((sure < 0.8 and links.issuers) or (sure < 0.7 and context.rounds)):
-        return True
-    tells = not asks(message.text) and not _REQUEST.search(message.text) and not _LEFT_OPEN.search(links.text)
-    if (
-        tells
-        and nearest >= 0.9
-        and sure < (TELLS_SURE_IN_TALK if context.recent else TELLS_SURE)
-        and where_to_go(links.text) is None
-    ):
-        return True  # a situation, and nothing else is asked for
-    if not context.recent:
-        return False
-    unexplained = len(_DETAIL.sub("", links.residue.replace(" ", "")))
-    brief = len(links.text) <= 12 and where_to_go(links.text) is None
-    if brief and (unexplained <= 1 or (unexplained <= 2 and sure < 0.9)):
-        return True  # a detail of what is talked about: 要多少钱一张, 去哪登
-    return sure < 0.8 and _goes_on(message, context)
-
-
 def _is_neighbour(message: Message) -> bool:
     """Return whether a message is about a government matter that has nothing to do with proofs."""
     links = message.links
@@ -371,13 +292,7 @@ def _is_neighbour(message: Message) -> bool:
     ):
         return False
     brief = len(links.text) <= BRIEF or message.intent in ("out_of_scope", "human")
-    return brief and where_to_go(links.text) is not None and _best_row(message) < WELL_NEAR
-
-
-def _goes_on(message: Message, context: Context) -> bool:
-    """Return whether a short message is at least somewhat near to what is talked about."""
-    brief = len(message.links.text) <= 16
-    return brief and any(message.near.get(i, 0.0) >= TALK_NEAR for i in context.recent)
+    return brief and where_to_go(links.text) is not None and message.best_row < WELL_NEAR
 
 
 def _refuses(text: str) -> bool:
@@ -385,11 +300,6 @@ def _refuses(text: str) -> bool:
     return (
         len(re.sub(r"[\W_]", "", _WHO.sub("", _STILL.sub("", text)))) <= 4 if _STILL.search(text) else False
     )
-
-
-def _names(message: Message) -> bool:
-    """Return whether a message names a proof or a matter of its own."""
-    return bool(message.links.proofs) or message.links.names_matter
 
 
 def _filled(catalogue: Catalogue, message: Message, context: Context) -> Filled:
@@ -406,18 +316,10 @@ def _filled(catalogue: Catalogue, message: Message, context: Context) -> Filled:
 
 def answers_surely(message: Message, answer: Answer) -> bool:
     """Return whether `answer` is to what `message` itself says, so that it may stand beside the answer to another question."""
-    if answer.outcome == "answered_policy" and not (answer.candidates and _names(message)):
+    if answer.outcome == "answered_policy" and not (answer.candidates and message.names):
         asked = message.intent in TOPICS and message.intent != "report_demand" and message.confidence >= 0.5
-        return asked and _best_faq(message) >= FAQ_NEAR
-    return answer.outcome == "answered" or _names(message) or _best_row(message) >= WELL_NEAR
-
-
-def _best_row(message: Message) -> float:
-    return max((v for k, v in message.near.items() if k.startswith("F")), default=0.0)
-
-
-def _best_faq(message: Message) -> float:
-    return max((v for k, v in message.near.items() if not k.startswith("F")), default=0.0)
+        return asked and message.best_faq >= FAQ_NEAR
+    return answer.outcome == "answered" or message.names or message.best_row >= WELL_NEAR
 
 
 def answer_question(catalogue: Catalogue, message: Message, context: Context) -> tuple[Answer, Context]:
@@ -434,15 +336,15 @@ def answer_question(catalogue: Catalogue, message: Message, context: Context) ->
         decision = _in_talk(catalogue, message, context, decision, filled.region)
     if decision.kind not in ("answer", "list") and not filled.carried:
         in_talk = context.row or context.offered
-        least = max(FAQ_SURE_IN_TALK if in_talk else FAQ_SURE, _best_row(message) + FAQ_AHEAD)
+        least = max(FAQ_SURE_IN_TALK if in_talk else FAQ_SURE, message.best_row + FAQ_AHEAD)
         faq = nearest_faq(catalogue, message, None, least, filled.region)
         if faq:
             return _policy(faq), replace(context, rounds=0, offered=(), topic=faq.topic)
     nothing_else = decision.kind == "unknown" or (
         decision.kind == "ask_which"
         and context.topic is None
-        and not _names(message)
-        and _best_row(message) < WELL_NEAR
+        and not message.names
+        and message.best_row < WELL_NEAR
     )
     if nothing_else and message.intent in ("out_of_scope", "human", "abuse"):
         # Too weakly meant to be believed at once; but there is nothing else in the message.
@@ -453,9 +355,9 @@ def answer_question(catalogue: Catalogue, message: Message, context: Context) ->
 def _goes_on_about_a_rule(message: Message, context: Context) -> bool:
     """Return whether the message follows up a rule that was explained (全省保留几项 → 那温州呢)."""
     links = message.links
-    if context.topic not in TOPIC_INTENT or context.row or context.offered or _names(message):
+    if context.topic not in TOPIC_INTENT or context.row or context.offered or message.names:
         return False
-    if _best_row(message) > max(WELL_NEAR, _best_faq(message)):
+    if message.best_row > max(WELL_NEAR, message.best_faq):
         return False
     return leans_on(context, links, message.intent, message.confidence)
 
@@ -463,7 +365,7 @@ def _goes_on_about_a_rule(message: Message, context: Context) -> bool:
 def _by_place(catalogue: Catalogue, message: Message, context: Context) -> Decision | None:
     """Return what a place decides that is all the citizen says to a question back (是哪一个？ → 长兴), else None."""
     links = message.links
-    if not context.offered or links.region is None or _names(message) or len(links.residue) > 1:
+    if not context.offered or links.region is None or message.names or len(links.residue) > 1:
         return None
     case = Case(catalogue, Question(links, links.region.code))
     rows = [r for r in (catalogue.rows[i] for i in context.offered if i in catalogue.rows) if case.holds(r)]
@@ -543,10 +445,6 @@ def _in_talk(
 _NOT_KEPT = re.compile(
     r"多久|几天|多少钱|几钿|几个点|收费|收钱|要钱|交钱|什么价|电话是?多少|几点|几寸|到账|快不快"
 )
-# What may be asked of a row that was answered, without meaning another one.
-_DETAIL = re.compile(
-    r"多久|多少|几[天次年个]|一次|钱|费|时间|电话|地址|依据|规定|法律|条|为啥|为什么|凭|真的?|确定|意思|明白|懂|一定|肯定|网上|手机|本人|自己|别人|认证|有效期|期限|流程|步骤|谢谢|好的?|行"
-)
 
 
 def _less_sure(catalogue: Catalogue, message: Message, filled: Filled, decision: Decision) -> Decision:
@@ -556,10 +454,10 @@ def _less_sure(catalogue: Catalogue, message: Message, filled: Filled, decision:
     row = decision.rows[0]
     case = Case(catalogue, Question(filled.links, filled.region, near=message.near))
     others = case.nearer(row, message.near)
-    unexplained = _DETAIL.sub("", message.links.residue.replace(" ", ""))
+    unexplained = message.unexplained
     if others and case.clear(others[0], *CLEAR_ALONE_IN_TALK):
         return replace(decision, rows=(others[0],), generic=False)
-    if not others and (_names(message) or len(unexplained) < 2):
+    if not others and (message.names or len(unexplained) < 2):
         return decision
     proofs = [m.term for m in filled.links.proofs]
     others += case.ranked(case.rows(i for p in proofs for i in p.requirements if i not in others))
@@ -770,7 +668,7 @@ def explain(catalogue: Catalogue, message: Message, context: Context) -> tuple[A
         message.intent == "ask_data_sharing"
         and row
         and row.verdict_kind == "data_sharing"
-        and not _names(message)
+        and not message.names
     ):
         near = nearest_faq(catalogue, message, ("data_sharing",), FAQ_NEAR, filled.region)
         shared = (
@@ -788,7 +686,7 @@ def explain(catalogue: Catalogue, message: Message, context: Context) -> tuple[A
     other = nearest_faq(catalogue, message, None, FAQ_SURE, filled.region)
     if other and (faq is None or message.near[other.id] >= message.near[faq.id] + FAQ_AHEAD / 2):
         faq = other  # the intent only guesses at the topic
-    if faq and not filled.carried and message.near[faq.id] >= max(FAQ_SURE, _best_row(message) + FAQ_AHEAD):
+    if faq and not filled.carried and message.near[faq.id] >= max(FAQ_SURE, message.best_row + FAQ_AHEAD):
         told = _policy(faq, _as_near(catalogue, message, faq, filled.region))
         return told, replace(context, region=filled.region, rounds=0, offered=(), topic=faq.topic)
     about_row = message.intent not in ("ask_region_status", "ask_false_pledge")
@@ -810,10 +708,10 @@ def explain(catalogue: Catalogue, message: Message, context: Context) -> tuple[A
             rows
             and decision.kind.startswith("ask_")
             and message.confidence < 0.7
-            and _best_row(message) > _best_faq(message)
+            and message.best_row > message.best_faq
         ):
             return _spoken(catalogue, message, context, filled, decision, "ask_need_proof")
-        if rows and faq and _best_row(message) > _best_faq(message):
+        if rows and faq and message.best_row > message.best_faq:
             answer = _policy(faq, [say("policy.related_row", line=short_line(rows[0]))])
             answer.candidates = [candidate(r) for r in rows[:4]]
             answer.replies[0].buttons = [_button(r) for r in rows[:4]]
@@ -881,7 +779,7 @@ def _meant(
 ) -> tuple[Requirement | None, Decision, Filled]:
     """Return the requirement that a path is wanted for: what the message names, else what was answered last."""
     filled = _filled(catalogue, message, context)
-    own = _names(message)
+    own = message.names
     if not own and context.row is not None and context.row in catalogue.rows:
         return catalogue.rows[context.row], Decision("answer"), filled
     if not own:

@@ -9,8 +9,9 @@ from proof_catalogue.decide import CHOICES, Decision
 from proof_catalogue.store import Catalogue
 
 from .answer import Answer
-from .answering import Message, Route, answer_message, answers_surely, ask_back, out_of_scope
+from .answering import Route, answer_message, answers_surely, ask_back, out_of_scope
 from .context import Context
+from .message import Message
 from .words import say
 
 # What may stand beside another answer; a part that gets anything else is passed over.

@@ -11,8 +11,9 @@ from typing import Any
 from fastapi import FastAPI
 
 from bot.answer import Answer, Reply
-from bot.answering import Message, answer_message, choose, choose_none
+from bot.answering import answer_message, choose, choose_none
 from bot.context import Context
+from bot.message import Message
 from bot.paths.form import Talk
 from bot.paths.guide import Guide
 from bot.words import say

@@ -5,8 +5,9 @@ import re
 import pytest
 import yaml
 
-from bot.answering import Message, answer_message
+from bot.answering import answer_message
 from bot.context import Context
+from bot.message import Message
 from bot.neighbours import FILE, where_to_go
 from bot.words import say
 

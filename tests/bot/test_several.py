@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from bot import answering
-from bot.answering import Message, answer_message, mend_route
+from bot.answering import answer_message, mend_route
 from bot.context import Context
+from bot.message import Message
 from bot.several import answer_all
 from bot.words import say
 from nlu.question_splitter import split
