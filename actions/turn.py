@@ -10,6 +10,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from bot.answer import Answer
 from bot.answering import Route, mend_route
+from bot.belief import calibrated
 from bot.context import Context
 from bot.message import Message
 from bot.several import answer_all
@@ -59,15 +60,17 @@ def utter(
 ) -> list[Any]:
     """Send `answer` to the connector and return the events that keep `context`."""
     intent = tracker.latest_message.get("intent") or {}
+    sure = float(intent.get("confidence") or 0.0)
     if tracker.get_latest_input_channel() == "cmdline":  # rasa shell: words to read before the data
         dispatcher.utter_message(text="\n".join(r.text for r in answer.replies))
     dispatcher.utter_message(
         json_message={
             **answer.wire(),
             "edition": catalogue.meta["edition"],
+            # What is wished outright by a button or a command is sure.
             "intent": {
                 "name": intent.get("name") or "",
-                "confidence": round(float(intent.get("confidence") or 0.0), 4),
+                "confidence": 1.0 if sure >= 1.0 else round(calibrated(sure), 4),
             },
             "context": context.json(),
         }

@@ -1,4 +1,4 @@
-"""Fits when a message whose intent is out_of_scope is about a proof after all, and writes bot/belief.yml.
+"""Fits when a message whose intent is out_of_scope is about a proof after all, and how often an intent is right; writes bot/belief.yml.
 
 usage: benchmarks/fit_belief.py [--check]; --check writes nothing and fails where the file is not what would be written.
 Asks the trained model the development half of the evaluation sets, message by message and dialogue by dialogue; the half
@@ -43,6 +43,8 @@ class Watch:
     def __init__(self) -> None:
         self.features: list[dict[str, float]] = []
         self.about_proof: list[bool] = []
+        self.odds: list[float] = []  # of the intents of questions whose intent is known
+        self.right: list[bool] = []
         self._weigh, self._message = belief.features, Message("", "", 0.0, open_default().linker.link(""))
         self._gold: dict[str, Any] = {}
         belief.features = self._noted
@@ -50,6 +52,9 @@ class Watch:
     def next(self, message: Message, gold: dict[str, Any]) -> None:
         """Take note of `message`, which is right when answered as `gold` says."""
         self._message, self._gold = message, gold
+        if gold.get("intent"):
+            self.odds.append(belief.odds(message.confidence))
+            self.right.append(message.intent == gold["intent"])
 
     def _noted(self, message: Message, context: Context, follows: bool) -> dict[str, float]:
         found = self._weigh(message, context, follows)
@@ -109,7 +114,12 @@ def main() -> None:
             f"from {least}: {kept.sum()}/{len(kept)} about a proof kept, {sent.sum()}/{len(sent)} sent on, cross-validated"
         )
     model.fit(found, wanted)
+    scale = LogisticRegression(C=1e6).fit(np.array(watch.odds)[:, None], watch.right)
     held = {
+        "confidence": {
+            "intercept": round(float(scale.intercept_[0]), 2),
+            "slope": round(float(scale.coef_[0, 0]), 2),
+        },
         "intercept": round(float(model.intercept_[0]), 2),
         "threshold": THRESHOLD,
         "weights": {n: round(float(w), 2) for n, w in zip(names, model.coef_[0], strict=True)},

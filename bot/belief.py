@@ -28,12 +28,21 @@ class Weights:
     intercept: float
     weights: dict[str, float]
     threshold: float
+    confidence: dict[
+        str, float
+    ]  # slope and intercept that bring the odds of an intent to how often it is right
 
 
 @functools.cache
 def weights(path: Path = WEIGHTS) -> Weights:
     """Return what benchmarks/fit_belief.py wrote. Raises OSError or ValueError if it cannot be read."""
     return Weights(**yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+def calibrated(confidence: float) -> float:
+    """Return how often an intent of that `confidence` (0–1) is right, by the evaluation sets; the order of confidences is kept."""
+    held = weights().confidence
+    return 1.0 / (1.0 + math.exp(-held["slope"] * odds(confidence) - held["intercept"]))
 
 
 def believed(message: Message, context: Context, follows: bool) -> bool:
@@ -74,9 +83,9 @@ def in_scope(message: Message, context: Context, follows: bool) -> bool:
 
 def features(message: Message, context: Context, follows: bool) -> dict[str, float]:
     """Return what tells whether a message whose intent is out_of_scope is about a proof after all; each about -2 to 7."""
-    links, sure = message.links, min(max(message.confidence, 0.02), 0.999)
+    links = message.links
     return {
-        "odds": math.log(sure / (1.0 - sure)),
+        "odds": odds(message.confidence),
         "row": _nearness(message.best_row),
         "faq": _nearness(message.best_faq),
         "paper": float(links.says_paper),
@@ -92,6 +101,12 @@ def features(message: Message, context: Context, follows: bool) -> dict[str, flo
         "residue": min(1.0, len(links.residue.replace(" ", "")) / 10),
         "bare": float(len(message.unexplained) <= 1),
     }
+
+
+def odds(probability: float) -> float:
+    """Return the logarithm of the odds of a probability, kept within 0.02 and 0.999."""
+    held = min(max(probability, 0.02), 0.999)
+    return math.log(held / (1.0 - held))
 
 
 def _nearness(cosine: float) -> float:

@@ -11,6 +11,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.turn import read_context, read_message
 from bot.answer import OUTCOMES
+from bot.belief import calibrated
 from bot.context import Context
 
 from ..support import ROOT
@@ -85,7 +86,7 @@ def test_each_action_utters_the_wire_s_fields_and_keeps_the_context(catalogue, s
     custom, slots = run(CLASSES[stem], catalogue, text, intent)
     assert custom["outcome"] == outcome and custom["outcome"] in OUTCOMES
     assert set(custom) >= {"outcome", "replies", "verdict", "candidates", "form", "intent", "context"}
-    assert custom["intent"] == {"name": intent, "confidence": 0.99}
+    assert custom["intent"] == {"name": intent, "confidence": round(calibrated(0.99), 4)}
     assert slots["conversation"] == custom["context"]
     assert {k: slots[k] for k in ("proof", "matter", "region")} == {k: custom["context"][k] for k in ("proof", "matter", "region")}  # fmt: skip
     assert set(slots) <= set(DOMAIN["slots"])

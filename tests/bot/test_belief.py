@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.belief import GUARD_INTENTS, SURE_IN_TALK, features, in_scope, weights
+from bot.belief import GUARD_INTENTS, SURE_IN_TALK, calibrated, features, in_scope, weights
 from bot.context import Context
 from bot.message import Message
 
@@ -40,3 +40,8 @@ def test_the_nearer_a_row_and_the_less_sure_the_likelier_it_is_about_a_proof(cat
 def test_a_detail_of_what_is_talked_about_is_in_scope(catalogue):
     assert in_scope(told(catalogue, "几天到账", sure=0.6), TALK, True)
     assert not in_scope(told(catalogue, "几天到账", sure=0.97), Context(), False)
+
+
+def test_calibrated_confidences_keep_their_order():
+    said = [calibrated(n / 20) for n in range(21)]
+    assert said == sorted(said) and len(set(said)) > 15 and all(0.0 < p < 1.0 for p in said)
