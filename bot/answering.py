@@ -84,6 +84,8 @@ _WHY = re.compile(
 _STILL = re.compile(
     r"(?:还是|还|硬|非|偏偏?|死活|一定|仍然?|照样|就是|一口咬定)(?:说|在|得|跟我)?(?:要|不给|不开|不认|不收|不肯|不行|不办)|不给(?:我|他|她)?(?:开|办|写|盖|出)|不肯(?:开|办|写|盖|收)|不认账?$"
 )
+_SAYS = re.compile(r"[^\s。，、；：？！…—,.;:?!~～·'\"“”‘’（）()《》<>\[\]【】-]")  # anything but marks
+_WEATHER = re.compile(r"天气|气温|[下落]雨|几度|台风来")
 _WHO = re.compile(
     r"村里|村委会?|居委会?|社区|街道|派出所|窗口|银行|学校|老师|单位|公司|厂里|医院|他们|人家|那边?|工作人员|办事员|咋办|怎么办"
 )
@@ -231,6 +233,12 @@ def mend_route(message: Message, context: Context) -> Route | None:
             return lambda catalogue, _message, context: choose_none(catalogue, context)
         if leaves_open(message.text):
             return list_offered
+    if not _SAYS.search(message.text):
+        return lambda catalogue, message, context: answer_question(
+            catalogue, replace(message, intent="inform"), context
+        )
+    if intent == "chitchat" and _WEATHER.search(message.text):
+        return out_of_scope
     follows = leans_on(context, links, intent, sure)
     if not follows and _is_neighbour(message):
         return out_of_scope

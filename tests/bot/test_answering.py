@@ -385,6 +385,17 @@ def test_danger_is_met_with_its_own_words(catalogue):
     assert guess(catalogue, "嘎嘣溜脆", "human", 0.99).replies[0].text == say("handoff")
 
 
+@pytest.mark.parametrize("intent", ["abuse", "attack", "crisis", "human", "out_of_scope"])
+def test_marks_alone_say_nothing(catalogue, intent):
+    assert guess(catalogue, "？", intent, 0.99).outcome in ("not_understood", "clarification")
+    assert guess(catalogue, "？！……", intent, 0.99).outcome in ("not_understood", "clarification")
+
+
+def test_who_asks_for_the_weather_is_not_told_what_the_assistant_is(catalogue):
+    assert guess(catalogue, "今天杭州天气怎么样", "chitchat", 0.8).outcome == "out_of_scope"
+    assert guess(catalogue, "你是谁呀", "chitchat", 0.8).outcome == "smalltalk"
+
+
 def test_a_situation_is_in_scope_where_a_row_is_near(catalogue):
     assert guess(catalogue, "家里老房子塌掉了", "out_of_scope", 0.8, near=0.96).outcome == "clarification"
     assert guess(catalogue, "家里老房子塌掉了", "out_of_scope", 0.9, near=0.85).outcome == "out_of_scope"
