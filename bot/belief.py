@@ -9,6 +9,8 @@ from pathlib import Path
 
 import yaml
 
+from proof_catalogue.search import Model
+
 from .context import Context, worded_as_follow_up
 from .message import Message
 from .neighbours import where_to_go
@@ -22,12 +24,9 @@ WEIGHTS = Path(__file__).with_name("belief.yml")
 
 
 @dataclass(frozen=True)
-class Weights:
-    """A logistic model: what each feature weighs, and the probability from which on it is so."""
+class Weights(Model):
+    """A logistic model of whether a message is about a proof after all, and the line that calibrates confidences."""
 
-    intercept: float
-    weights: dict[str, float]
-    threshold: float
     confidence: dict[
         str, float
     ]  # slope and intercept that bring the odds of an intent to how often it is right
@@ -76,9 +75,7 @@ def in_scope(message: Message, context: Context, follows: bool) -> bool:
     if message.confidence >= NEIGHBOUR_SURE and not links.proofs and where_to_go(links.text) is not None:
         return False
     held = weights()
-    found = features(message, context, follows)
-    total = held.intercept + sum(held.weights[name] * value for name, value in found.items())
-    return 1.0 / (1.0 + math.exp(-total)) >= held.threshold
+    return held.score(features(message, context, follows)) >= held.threshold
 
 
 def features(message: Message, context: Context, follows: bool) -> dict[str, float]:
