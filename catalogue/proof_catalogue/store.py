@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import itertools
 import json
@@ -10,7 +11,9 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -31,6 +34,11 @@ log = logging.getLogger("mianzheng.catalogue")
 RETRY_SECONDS = 2.0
 READ = 6000  # rows that the words searched by may stand in, all together, the rarest word first
 DATA = Path(__file__).resolve().parent.parent / "data"
+
+
+@functools.cache
+def _comparing() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, "comparing")
 
 
 class Head(NamedTuple):
@@ -156,6 +164,11 @@ class Catalogue:
         self._meaning: MeaningIndex | None = None
         self._asked_path = path.with_suffix(".asked")
         self._asked: AskedIndex | None = None
+        self._loading = threading.Lock()
+        # Rows and FAQs are sought one after the other by the same text.
+        # Held weakly: a circle that `warm` froze would keep a replaced edition in memory for good.
+        compare: Any = weakref.WeakMethod(self._compare)
+        self._near = functools.lru_cache(maxsize=64)(lambda *asked: compare()(*asked))
 
     def _names(self) -> tuple[list[tuple[str, str]], list[str]]:
         """Return (row id, name) for every name that rows have of their own, and the names of all their matters."""
@@ -179,22 +192,29 @@ class Catalogue:
                 self._linker = Linker(self.terms, *self._names(), self.regions)
         return self._linker
 
-    def near(self, text: str, top: int = 200, end: int = 0) -> dict[str, float]:
+    def near(self, text: str, top: int = 200, end: int = 0) -> Mapping[str, float]:
         """Return the `top` rows and all FAQs with their nearness to `text`: in meaning, a cosine, and by how citizens ask.
 
         With `end` only so many of the last characters are compared in meaning, which takes the encoder that much less time.
         """
+        return self._near(text, top, end)
+
+    def nearing(self, text: str, top: int = 200, end: int = 0) -> Future[Mapping[str, float]]:
+        """Return what `near` will return: it is worked out in a thread of its own, while the caller compares by other means."""
+        return _comparing().submit(self._near, text, top, end)
+
+    def _compare(self, text: str, top: int, end: int) -> Mapping[str, float]:
         from .asked import AskedIndex
         from .meaning import MeaningIndex, encoding
 
         vector = encoding(text[-end:])
-        with self._lock:
+        with self._loading:
             if self._asked is None:
                 self._asked = AskedIndex.load(self._asked_path)
-            gains, usual = self._asked.beyond(text)
             if self._meaning is None:
                 self._meaning = MeaningIndex.load(self._meaning_path)
-            near = self._meaning.near(vector.result(), top)
+        gains, usual = self._asked.beyond(text)
+        near = self._meaning.near(vector.result(), top)
         least = min((n for k, n in near.items() if k not in self.faqs), default=0.0)
         found = {key: n + usual for key, n in near.items()}
         return found | {key: near.get(key, least) + gain for key, gain in gains.items()}

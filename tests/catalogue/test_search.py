@@ -72,7 +72,7 @@ def test_what_is_named_in_full_is_found_without_the_encoder(catalogue, monkeypat
     def fail(*_):
         raise AssertionError("it was encoded")
 
-    monkeypatch.setattr("proof_catalogue.search.encoding", fail)
+    monkeypatch.setattr("proof_catalogue.store.Catalogue.nearing", fail)
     monkeypatch.setattr("proof_catalogue.meaning.encode", fail)
     hits = search(catalogue, query, "330100")
     assert hits[0].row.id == "F064" and hits[0].score > 0.9
