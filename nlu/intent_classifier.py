@@ -98,7 +98,11 @@ class IntentClassifier(LogisticRegressionClassifier):
                 if feature.attribute == TEXT and feature.type == FEATURE_TYPE_SENTENCE:
                     key = feature.is_dense(), str(feature.origin)
                     columns.setdefault(key, []).append(feature.features)
-        sparse = [vstack(held, format="csr") for (dense, _), held in columns.items() if not dense]
+        sparse = [
+            vstack(held, format="csr") if len(held) > 1 else held[0]
+            for (dense, _), held in columns.items()
+            if not dense
+        ]
         full = [csr_matrix(np.vstack(held)) for (dense, _), held in columns.items() if dense]
         return hstack([*sparse, *full], format="csr")
 
