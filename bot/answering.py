@@ -237,7 +237,7 @@ def mend_route(message: Message, context: Context) -> Route | None:
         return lambda catalogue, message, context: answer_question(
             catalogue, replace(message, intent="inform"), context
         )
-    if intent == "chitchat" and _WEATHER.search(message.text):
+    if intent in ("chitchat", "out_of_scope") and _WEATHER.search(message.text) and not message.names:
         return out_of_scope
     follows = leans_on(context, links, intent, sure)
     if not follows and _is_neighbour(message):
@@ -249,8 +249,12 @@ def mend_route(message: Message, context: Context) -> Route | None:
     if intent in ("report_demand", *QUESTION_INTENTS) and not of_law and _COMPLAINT.search(links.text):
         return report_demand
     named = message.names
+    if context.row and not context.offered and not named and _refuses(message.text):
+        return still_demanded
     if intent == "ask_data_sharing" and context.row and not named:
         return explain
+    if intent == "ask_region_status" and (context.row or context.offered) and worded_as_follow_up(links):
+        return answer_question  # the same in another place
     about_papers = named or links.says_paper
     if intent in SMALLTALK and follows and sure < 0.6 and worded_as_follow_up(links):
         return answer_question
@@ -266,8 +270,6 @@ def mend_route(message: Message, context: Context) -> Route | None:
     if context.row and not named and _WHY.fullmatch(re.sub(r"[\W_]", "", message.text)):
         row = context.row
         return lambda catalogue, _message, context: choose(catalogue, row, context)
-    if context.row and not context.offered and not named and _refuses(message.text):
-        return still_demanded
     if intent in SMALLTALK - {"chitchat"} and sure < 0.95 and message.best_faq >= FAQ_SURER:
         return answer_question
     if intent in TOPICS and sure < 0.6:
@@ -296,7 +298,7 @@ def _is_neighbour(message: Message) -> bool:
         or links.says_paper
         or message.follows
         or message.intent in ("abuse", "attack", "report_demand")
-        or (message.intent == "human" and message.confidence >= 0.7)
+        or (message.intent == "human" and message.confidence >= 0.9)
     ):
         return False
     brief = len(links.text) <= BRIEF or message.intent in ("out_of_scope", "human")
@@ -354,7 +356,8 @@ def answer_question(catalogue: Catalogue, message: Message, context: Context) ->
         and not message.names
         and message.best_row < WELL_NEAR
     )
-    if nothing_else and message.intent in ("out_of_scope", "human", "abuse"):
+    ends = ("out_of_scope", "human") if message.links.regions else ("out_of_scope", "human", "abuse")
+    if nothing_else and message.intent in ends:
         # Too weakly meant to be believed at once; but there is nothing else in the message.
         return ROUTES[message.intent](catalogue, message, context)
     return _spoken(catalogue, message, context, filled, decision, wants)

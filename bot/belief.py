@@ -59,6 +59,8 @@ def believed(message: Message, context: Context, follows: bool) -> bool:
         return False
     if follows and intent in ("abuse", "attack") and sure < 0.95 and worded_as_follow_up(links):
         return False
+    if intent == "abuse" and sure < 0.97 and links.regions:
+        return False  # 乐清的，规矩都一样吧
     nearest = message.best_row
     if intent == "attack":
         return sure >= 0.9 and nearest < 0.92 and (sure >= 0.97 or not (links.says_paper or message.names))

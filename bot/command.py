@@ -216,6 +216,8 @@ def main() -> None:
     os.chdir(ROOT)
     # As an exit, so that a training that is ended takes its child and its half model with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # A shell script's background commands begin with this one ignored; `run` answers to it then too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     from .processes import StartError
 
     try:
