@@ -42,7 +42,8 @@ from bot.settings import ROOT
 from nlu.evaluation import dialogues, questions
 from nlu.evaluation.report import five
 from nlu.evaluation.run import Ask, Record, over_http, run
-from proof_catalogue.store import Catalogue, open_default, wordings
+from proof_catalogue.editions import wordings
+from proof_catalogue.store import Catalogue, open_default
 from proof_catalogue.text import canonical, cutter
 
 Scores = Callable[[str], dict[str, float]]  # text → row and FAQ ids with their scores
