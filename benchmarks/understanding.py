@@ -192,9 +192,9 @@ def stock_rasa(
         "--fixed-model-name",
         "stock",
     ]
-    subprocess.run(
-        command, cwd=folder, env={**os.environ, "PYTHONWARNINGS": "ignore"}, check=True, capture_output=True
-    )
+    # At this level Rasa shows its epochs, without which an hour's training looks like one that hangs.
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore", "LOG_LEVEL": "INFO"}
+    subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
     print(
         f"stock Rasa: trained {epochs[0]} and {epochs[1]} epochs in {time.perf_counter() - begun:.0f} s",
         flush=True,
