@@ -33,14 +33,14 @@ hypothesis_settings.register_profile(
 hypothesis_settings.load_profile("mianzheng")
 START_LIMIT = 600  # seconds for a start that builds the catalogue and trains
 _ORDER = {"fresh_clone": 3, "browser": 1, "stack": 1}
-# Several workers begin with what takes longest; a fresh clone wants both cores.
-_ORDER_AT_ONCE = {0: 1, 1: 0, 3: 2}
+# Of several workers one begins with a fresh clone, whose model the system of the other tests then need not train.
+_ORDER_AT_ONCE = {3: 0, 1: 1, 0: 2}
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run units first, then what uses the running system, its destructive tests last, then the fresh clone; of several workers
-    one runs what uses the running system, the others whole files."""
+    one runs the fresh clone and what uses the running system, the others whole files."""
     at_once = hasattr(config, "workerinput")
 
     def rank(item: pytest.Item) -> tuple[int, int]:
@@ -53,7 +53,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item.get_closest_marker("stack") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(START_LIMIT + 300))  # the first one waits for the start
     for item in items if at_once else ():
-        own = item.get_closest_marker("stack")
+        own = item.get_closest_marker("stack") or item.get_closest_marker("fresh_clone")
         item.add_marker(pytest.mark.xdist_group("stack" if own else str(item.path.relative_to(ROOT))))
 
 

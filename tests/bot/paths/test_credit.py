@@ -204,15 +204,13 @@ def test_the_wrong_secret_is_refused_by_the_platform(asking):
 
 
 def test_after_many_failures_the_platform_is_left_alone_then_asked_again(asking):
-    platform, records = asking(*[(503, {}, 0)] * (FAILURES_TO_OPEN + 1), GOOD, rest_seconds=1.5)
+    platform, records = asking(*[(503, {}, 0)] * (FAILURES_TO_OPEN + 1), GOOD, rest_seconds=3)
     while len(platform.requests) < FAILURES_TO_OPEN:
         assert records.standing(WHO, NAME).degraded
     seen = len(platform.requests)
-    start = time.monotonic()
-    assert records.standing(WHO, NAME).degraded
-    assert len(platform.requests) == seen and time.monotonic() - start < 0.5
+    assert records.standing(WHO, NAME).degraded and len(platform.requests) == seen
     platform.replies[:] = [GOOD]
-    time.sleep(1.6)
+    time.sleep(3.1)
     assert records.standing(WHO, NAME).handling == "faster"
 
 
