@@ -118,6 +118,10 @@ def verdict_text(row: Requirement, wants: str = "ask_need_proof") -> str:
             lines = [say("issuer.where", proof=row.short_proof, issuer=issuer), lines[0]]
         elif row.verdict_kind in ("cancelled", "data_sharing", "verification"):
             lines.append(say("issuer.not_needed"))
+    basis = [say("basis", basis=row.legal_basis.rstrip("。"))] if row.legal_basis else []
+    if wants == "ask_legal_basis":
+        lines = [*basis, *lines] if basis else [say("basis_none"), *lines]
+        basis = []
     if row.replacement:
         lines.append(say(f"instead.{row.verdict_kind}", replacement=row.replacement.rstrip("。;；")))
     if issuer and row.verdict_kind == "retained" and wants != "ask_where_issue":
@@ -125,8 +129,7 @@ def verdict_text(row: Requirement, wants: str = "ask_need_proof") -> str:
     if row.demanding_authority and row.verdict_kind in ("retained", "pledge", "held_document"):
         lines.append(say("demander", demander=row.demanding_authority))
     lines.append(say("region", region=row.region))
-    if row.legal_basis:
-        lines.append(say("basis", basis=row.legal_basis.rstrip("。")))
+    lines += basis
     if row.source_title:
         lines.append(
             say("source", title=row.source_title, date=row.source_date)
@@ -269,7 +272,7 @@ def mend_route(message: Message, context: Context) -> Route | None:
         return answer_question
     if context.row and not named and _WHY.fullmatch(re.sub(r"[\W_]", "", message.text)):
         row = context.row
-        return lambda catalogue, _message, context: choose(catalogue, row, context)
+        return lambda catalogue, _message, context: choose(catalogue, row, context, "ask_legal_basis")
     if intent in SMALLTALK - {"chitchat"} and sure < 0.95 and message.best_faq >= FAQ_SURER:
         return answer_question
     if intent in TOPICS and sure < 0.6:
@@ -878,13 +881,15 @@ def guardrail(catalogue: Catalogue, message: Message, context: Context) -> tuple
     return Answer(f"guardrail_{message.intent}", [Reply(say(f"guardrail_{message.intent}"))]), context
 
 
-def choose(catalogue: Catalogue, row_id: str, context: Context) -> tuple[Answer, Context]:
-    """The citizen pressed the button of a row."""
+def choose(
+    catalogue: Catalogue, row_id: str, context: Context, wants: str = "ask_need_proof"
+) -> tuple[Answer, Context]:
+    """The citizen pressed the button of a row, or asks on what ground it stands."""
     row = catalogue.requirement(row_id)
     after = _named(catalogue, row, context)
     return Answer(
         "answered",
-        [verdict_reply(row, verdict_text(row))],
+        [verdict_reply(row, verdict_text(row, wants))],
         verdicts=[row.verdict()],
         candidates=[candidate(row)],
     ), after

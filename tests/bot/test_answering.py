@@ -1,6 +1,7 @@
 """From an understood message to an Answer: outcomes, words, buttons, what is kept."""
 
 import re
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -65,6 +66,14 @@ def test_the_words_of_every_row_say_everything_that_its_card_says(catalogue):
             assert any(w in text for w in CONCLUSIONS[verdict["kind"]]), (row.id, wants)
         if row.verdict_kind == "retained" and row.issuing_authority:
             assert bare(row.issuing_authority) in bare(verdict_text(row)), row.id
+
+
+def test_who_asks_on_what_ground_hears_the_ground_first(catalogue):
+    _, after = ask(catalogue, "注销公司要清税证明吗")
+    wire, after = ask(catalogue, "凭什么", "ask_legal_basis", after)
+    assert said(wire).startswith("依据：《市场主体登记管理条例实施细则》第四十六条") and after.row == "F274"
+    without = replace(catalogue.rows["F274"], legal_basis="")
+    assert verdict_text(without, "ask_legal_basis").splitlines()[:2] == [say("basis_none"), lead(without)]
 
 
 def test_the_conclusion_comes_first_and_names_the_paper(catalogue):
