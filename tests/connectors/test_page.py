@@ -5,6 +5,8 @@ from html.parser import HTMLParser
 
 import pytest
 
+from bot.answering import choose
+from bot.context import Context
 from connectors.drawing import blocks, lead, parts, says, unsaid_candidates
 from connectors.pages import safe_document, safe_url, static_url, templates, words
 
@@ -105,6 +107,17 @@ def test_a_question_and_its_card(web, catalogue):
     )
     assert row.source_title in html and f'href="{row.source_url}"' in html
     assert 'rel="noopener noreferrer nofollow"' in html
+
+
+def test_who_asks_on_what_ground_sees_the_ground_before_the_words(catalogue):
+    row = catalogue.rows["F274"]
+    for intent, first in (("ask_need_proof", False), ("ask_legal_basis", True)):
+        reply = choose(catalogue, row.id, Context(), intent)[0].wire()
+        html = templates.get_template("turn.html").render(
+            turn={"message": "", "reply": reply}, region="", csrf=""
+        )
+        shown = f"<dd>{row.legal_basis}</dd>"
+        assert html.count(shown) == 1 and (html.index(shown) < html.index("<details")) == first, intent
 
 
 def test_buttons_work_as_plain_posts(web):
