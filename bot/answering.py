@@ -706,7 +706,12 @@ def explain(catalogue: Catalogue, message: Message, context: Context) -> tuple[A
     about_row = message.intent not in ("ask_region_status", "ask_false_pledge")
     if about_row:
         decision = decide(catalogue, Question(filled.links, filled.region, "ask_need_proof", message.near))
-        rows = [r for r in decision.rows if filled.links.proofs or message.near.get(r.id, 0) >= FAQ_NEAR]
+        of_matter = message.links.names_matter
+        rows = [
+            r
+            for r in decision.rows
+            if filled.links.proofs or of_matter or message.near.get(r.id, 0) >= FAQ_NEAR
+        ]
         if decision.kind == "answer":
             row = decision.rows[0]
             text = verdict_text(row)
@@ -721,8 +726,7 @@ def explain(catalogue: Catalogue, message: Message, context: Context) -> tuple[A
         if (
             rows
             and decision.kind.startswith("ask_")
-            and message.confidence < 0.7
-            and message.best_row > message.best_faq
+            and (of_matter or (message.confidence < 0.7 and message.best_row > message.best_faq))
         ):
             return _spoken(catalogue, message, context, filled, decision, "ask_need_proof")
         if rows and faq and message.best_row > message.best_faq:

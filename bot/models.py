@@ -28,7 +28,16 @@ SECRETS = tuple(
         "NOTIFY_SECRET",
     )
 )
-TRAINING_INPUTS = ("config.yml", "domain.yml", "requirements.lock", "nlu", "nlu/data", "bot/dialogue")
+_MENDING = tuple(f"catalogue/proof_catalogue/{name}.py" for name in ("spelling", "text"))
+TRAINING_INPUTS = (
+    "config.yml",
+    "domain.yml",
+    "requirements.lock",
+    "nlu",
+    "nlu/data",
+    "bot/dialogue",
+    *_MENDING,
+)
 _QUIET = {
     "RASA_TELEMETRY_ENABLED": "false",
     "TF_CPP_MIN_LOG_LEVEL": "3",

@@ -25,7 +25,7 @@ class CatalogueLinker(GraphComponent):
 
     def __init__(self, catalogue: Callable[[], Catalogue]) -> None:
         self._catalogue = catalogue
-        catalogue().linker.link("热身")
+        catalogue().linker.link("热身 reshen")
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from .regions import Region, Regions
 from .spelling import Speller
 from .text import canonical, cutter
-from .vocabulary import Term
+from .vocabulary import Cue, Term
 
 # Who is said to issue or stamp the paper; decides between the wrong-issuer rows.
 _ISSUERS = {
@@ -109,6 +109,7 @@ def read_links(
     )
 
 
+_ABROAD = "外国"  # in cues
 _FRAGMENT_CUT = re.compile(r"\s+|那个|这个|换成|改成|如果|是|做|呢|吧|么|另外|还有")
 SMALL = re.compile(
     r"[^\u4e00-\u9fffa-z0-9]|请问|你好|您好|现在|还要不要|要不要|需不需要|用不用|是不是|是否|需要|还要|必须|一定|一样|一回事|同样|怎么办|怎么|怎样|咋办|咋|哪里|哪儿|哪个|哪些|哪家|哪|什么|啥|"
@@ -134,7 +135,7 @@ class Linker:
 
         self._regions = regions
         self._terms = {(t.kind, t.name): t for t in terms}
-        self._cued = [(t, cue) for t in terms for cue in t.cues]
+        self._cued = [(t, _spread(cue, regions.abroad)) for t in terms for cue in t.cues]
         # Alternative → the cues and parts it stands in; by first character, so that a sentence is read once.
         self._parts: dict[str, list[tuple[int, int]]] = {}
         for number, (_, cue) in enumerate(self._cued):
@@ -156,8 +157,8 @@ class Linker:
                 owners.append(row_id)
         for name in self._rows_of:
             self._add(f"row\t{name}", name)
-        said = [w for t in terms for cue in t.cues for part in cue for w in part]
-        self._speller = Speller(self._words(terms), (*self._rows_of, *matters, *said))
+        said = [w for _, cue in self._cued for part in cue for w in part]
+        self._speller = Speller(self._words(terms), (*self._rows_of, *matters, *said), regions.spoken())
 
     def _add(self, key: str, phrase: str) -> None:
         if len(phrase) >= 2:
@@ -267,6 +268,15 @@ class Linker:
         return found
 
 
+def _spread(cue: Cue, abroad: Iterable[str]) -> Cue:
+    """Return `cue` where 外国 stands for each place abroad too (外国人 → 荷兰人)."""
+    places = (_ABROAD, *abroad)
+    return tuple(
+        tuple(w.replace(_ABROAD, place) for w in part for place in (places if _ABROAD in w else places[:1]))
+        for part in cue
+    )
+
+
 def _beside(mention: Mention, paper: frozenset[int]) -> bool:
     """Return whether a matter is said beside the paper's name and not only within it."""
     return not mention.covered & paper or len(mention.covered - paper) >= 2
@@ -275,14 +285,14 @@ def _beside(mention: Mention, paper: frozenset[int]) -> bool:
 def _apart(mentions: tuple[Mention, ...]) -> tuple[Mention, ...]:
     """Drop a mention that shares characters with a weightier one: 公积金贷款 is not also a bank loan.
 
-    A name outweighs a cue, unless the cue says all of the name and more.
+    A name outweighs a cue, unless the cue says all of the name and more than is said of the name's own term.
     """
 
     def outweighs(one: Mention, other: Mention) -> bool:
         if one.how == "name" and other.how == "cue":
-            return not other.covered > one.covered
+            return not _says_more(other, one)
         if one.how == "cue" and other.how == "name":
-            return one.covered > other.covered
+            return _says_more(one, other)
         return one.weight > other.weight
 
     return tuple(
@@ -292,6 +302,10 @@ def _apart(mentions: tuple[Mention, ...]) -> tuple[Mention, ...]:
     )
 
 
+def _says_more(cue: Mention, name: Mention) -> bool:
+    return cue.weight > name.weight and cue.covered.issuperset(range(name.start, name.end))
+
+
 def _widest(mentions: list[Mention]) -> tuple[Mention, ...]:
     """Keep of each term its widest mention, and drop mentions whose characters a wider one says too."""
     best: dict[str, Mention] = {}
@@ -299,8 +313,11 @@ def _widest(mentions: list[Mention]) -> tuple[Mention, ...]:
         held = best.get(mention.term.name)
         if held is None:
             best[mention.term.name] = mention
-        elif held.how == "name" == mention.how or held.how == "cue" == mention.how:
-            best[mention.term.name] = max(held, mention, key=lambda m: m.weight)
+        elif held.how == mention.how:
+            widest = max(held, mention, key=lambda m: m.weight)
+            # Two cues of one term say it together; a name is said once.
+            both = held.covered | mention.covered if held.how == "cue" else widest.covered
+            best[mention.term.name] = replace(widest, covered=both)
         else:
             # Said by name and by a cue: it is a name, and what the cue says belongs to it.
             name, cue = (held, mention) if held.how == "name" else (mention, held)

@@ -70,10 +70,15 @@ class Former:
 
 @dataclass(frozen=True)
 class Wording:
-    """How places are named in speech: `ordinary` short names are words of their own, `plain_at_home` those of the home province that count."""
+    """How places are named in speech.
+
+    `ordinary` short names are words of their own, `plain_at_home` those of the home province that count, `abroad` are foreign
+    countries and cities as people say them.
+    """
 
     ordinary: frozenset[str]
     plain_at_home: frozenset[str]
+    abroad: tuple[str, ...] = ()
 
 
 def short_name(name: str) -> str:
@@ -116,7 +121,9 @@ def read_wording(path: Path) -> Wording:
         return Wording(frozenset(), frozenset())
     try:
         held = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        return Wording(frozenset(held["ordinary"]), frozenset(held["plain_at_home"]))
+        return Wording(
+            frozenset(held["ordinary"]), frozenset(held["plain_at_home"]), tuple(held.get("abroad") or ())
+        )
     except (UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
         raise CatalogueError(f"{path.name}: needs ordinary and plain_at_home ({error})") from None
 
@@ -143,6 +150,7 @@ class Regions:
         self._by_code = {r.code: r for r in regions}
         past = _shipped()[0] if former is None else former
         wording = _shipped()[1] if wording is None else wording
+        self.abroad = wording.abroad
         self.former = [f for f in past if f.code in self._by_code]
         self._today = {
             f.old_code: f.code for f in self.former if f.old_code and f.old_code not in self._by_code
@@ -195,6 +203,10 @@ class Regions:
     def _pattern(self) -> re.Pattern[str]:
         longest = sorted((n for n in self._names if len(n) >= 2), key=len, reverse=True)
         return re.compile("|".join(map(re.escape, longest)))
+
+    def spoken(self) -> list[str]:
+        """Return the names of the home province's places as people say them."""
+        return [n for n, codes in self._names.items() if any(c[:2] == self.home[:2] for c in codes)]
 
     def codes(self) -> list[str]:
         """Return all codes in order."""

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import functools
+import itertools
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from .text import cutter
 
 # Southern speakers and voice input mix these; they are equal when words are compared.
 _FOLD = [("zh", "z"), ("ch", "c"), ("sh", "s"), ("ing", "in"), ("eng", "en"), ("ang", "an")]
 _HAN = re.compile(r"[\u4e00-\u9fff]+")
+_COMMON = 100  # how often jieba has met a word that pinyin may stand for
 _LATIN = re.compile(r"[a-z][a-z' ]*[a-z]")
-# Small words of a question, for messages typed in pinyin; the key is folded.
+# Small words of a question, for messages typed in pinyin.
 _PARTICLES = {
-    "yao": "要", "ma": "吗", "kai": "开", "ban": "办", "qu": "去", "na": "哪", "li": "里", "hai": "还", "bu": "不",
-    "wo": "我", "de": "的", "you": "有", "mei": "没", "zen": "怎", "me": "么", "san": "上", "xu": "需", "sui": "谁", "xue": "学", "xian": "想",
+    "yao": "要", "ma": "吗", "kai": "开", "ban": "办", "qu": "去", "na": "哪", "li": "里", "hai": "还", "bu": "不", "wo": "我", "ni": "你", "wo ma": "我妈",
+    "wo ba": "我爸", "ni ma": "你妈", "si le": "死了", "qu qian": "取钱", "qian": "钱", "cha": "查", "yi xia": "一下", "xiang": "想", "jiu": "就", "bang": "帮", "shi": "是", "zai": "在", "de": "的", "you": "有",
+    "mei": "没", "zen": "怎", "me": "么", "shang": "上", "xu": "需", "shui": "谁", "xue": "学",
 }  # fmt: skip
 
 
@@ -47,9 +51,72 @@ def syllables(text: str) -> list[str]:
 
 @functools.lru_cache(maxsize=20_000)
 def _read(word: str) -> tuple[str, ...]:
+    return tuple(map(fold, _plainly(word)))
+
+
+def _plainly(word: str) -> list[str]:
     from pypinyin import lazy_pinyin
 
-    return tuple(fold(s) for s in lazy_pinyin(word, errors=list))  # type: ignore[arg-type]
+    return lazy_pinyin(word, errors=list)  # type: ignore[arg-type]
+
+
+# English words that are pinyin too.
+_ENGLISH = frozenset(
+    "a an ban bang can change china dance dang date delete face fan game gate he hen line long mama man me men mine name nice nine pan pen ran"
+    " sale same sang she tea women yes you".split()
+)
+_MOST_SYLLABLES = 6  # of a word looked for in pinyin
+# Costs are negative logarithms of how often a word is used: 买 5.7, 看病 11.6.
+_OWN_COST, _PARTICLE_COST, _FOLD_COST = 4.0, 6.0, 4.0
+
+
+@functools.lru_cache(maxsize=1)
+def _syllable_set() -> frozenset[str]:
+    """All syllables without tones, as pypinyin reads the common characters."""
+    from pypinyin import lazy_pinyin
+
+    common = (
+        bytes((high, low)).decode("gb2312", "ignore")
+        for high in range(0xB0, 0xD8)
+        for low in range(0xA1, 0xFF)
+    )
+    read = lazy_pinyin("".join(common), v_to_u=False)
+    return frozenset(s for s in read if s.isascii() and s.isalpha()) - {"n", "m", "ng", "hm", "hng", "o", "e"}
+
+
+@functools.lru_cache(maxsize=1)
+def _common() -> dict[tuple[str, ...], tuple[str, float]]:
+    """Syllables → jieba's most frequent word of that sound with its cost. Takes a second, once a process, when pinyin is first met.
+
+    Under folded syllables stand words that sound alike to many, at a higher cost.
+    """
+    jieba = cutter()
+    jieba.initialize()
+    found: dict[tuple[str, ...], tuple[str, float]] = {}
+    for word, often in jieba.dt.FREQ.items():
+        if often >= _COMMON and len(word) <= 4 and _HAN.fullmatch(word):
+            said = tuple(_plainly(word))
+            cost = -math.log(often / jieba.dt.total)
+            for key, more in ((said, 0.0), (tuple(map(fold, said)), _FOLD_COST)):
+                if key not in found or cost + more < found[key][1]:
+                    found[key] = (word, cost + more)
+    return found
+
+
+def _readings(letters: str, ends: set[int], start: int) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Yield every run of syllables from `start`: where it ends, and its syllables. No syllable goes across an end of a piece."""
+    open_runs: list[tuple[int, tuple[str, ...]]] = [(start, ())]
+    while open_runs:
+        at, key = open_runs.pop()
+        for size in range(1, 7):
+            end = at + size
+            if letters[at:end] in _syllable_set() and end <= len(letters):
+                longer = (*key, letters[at:end])
+                yield end, longer
+                if len(longer) < _MOST_SYLLABLES:
+                    open_runs.append((end, longer))
+            if end in ends:
+                break
 
 
 # Common characters that people do not type by mistake for another: 买房 is never a slip for 卖房, 先 none for 想.
@@ -65,21 +132,19 @@ class Speller:
 
     MIN_COMMON = 20
 
-    def __init__(self, words: Iterable[str], right: Iterable[str] = ()):
+    def __init__(self, words: Iterable[str], right: Iterable[str] = (), places: Iterable[str] = ()):
         words = set(words)
+        self._places = {tuple(syllables(p)): p for p in places}
         self._words: dict[tuple[str, ...], str] = {}
         # Whatever stands in a name of the catalogue is spelt right.
         spelt = (*words, *right)
         self._parts = {w[i : i + n] for w in spelt for n in range(2, 9) for i in range(len(w) - n + 1)}
         self._known: set[str] = set()
-        self._syllables: set[str] = set()
         for word in sorted(words, key=lambda w: (-len(w), w)):
             if 2 <= len(word) <= 8 and _HAN.fullmatch(word):
                 key = tuple(syllables(word))
                 self._words.setdefault(key, word)
                 self._known.add(word)
-                self._syllables.update(key)
-        self._syllables.update(_PARTICLES)
         # A rare character within a longer word is a slip of the eye or the pen (关糸 → 关系).
         self._with_gap: dict[str, set[str]] = {}
         for word in (w for w in words if 4 <= len(w) <= 8 and _HAN.fullmatch(w)):
@@ -150,34 +215,32 @@ class Speller:
         return same >= (1 if len(word) <= 3 else len(word) // 2)
 
     def _from_pinyin(self, run: str) -> str:
-        parts: list[str] = []
-        for piece in re.split(r"[' ]+", run):
-            cut = self._cut(piece)
-            if cut is None:
-                return run
-            parts += cut
-        made, at = [], 0
-        while at < len(parts):
-            for size in range(min(self._longest, len(parts) - at), 0, -1):
-                key = tuple(parts[at : at + size])
-                word = self._words.get(key) if size > 1 else _PARTICLES.get(key[0])
+        """Return `run` as the likeliest words that sound so; as it is where a piece is no pinyin or nothing but single characters comes of it."""
+        if run in _ENGLISH:
+            return run
+        pieces = re.split(r"[' ]+", run)
+        letters = "".join(pieces)
+        ends = set(itertools.accumulate(map(len, pieces)))
+        # The best words from each letter on, told from the end.
+        best: list[tuple[float, tuple[str, ...]]] = [(0.0, ())]
+        for start in range(len(letters) - 1, -1, -1):
+            found = [(math.inf, ())]
+            for end, key in _readings(letters, ends, start):
+                word, cost = self._word(key)
+                rest, words = best[len(letters) - end]
                 if word:
-                    made.append(word)
-                    at += size
-                    break
-            else:
-                made.append(parts[at])
-                at += 1
-        return "".join(made) if any(_HAN.match(m) and len(m) > 1 for m in made) else run
+                    found.append((cost + rest, (word, *words)))
+            best.append(min(found))
+        words = best[-1][1]
+        return "".join(words) if any(len(w) > 1 for w in words) else run
 
-    def _cut(self, piece: str) -> list[str] | None:
-        """Cut letters into folded syllables that the catalogue's words know, longest first with backtracking."""
-        if not piece:
-            return []
-        for size in range(min(6, len(piece)), 0, -1):
-            syllable = fold(piece[:size])
-            if syllable in self._syllables:
-                rest = self._cut(piece[size:])
-                if rest is not None:
-                    return [syllable, *rest]
-        return None
+    def _word(self, key: tuple[str, ...]) -> tuple[str, float]:
+        """Return the likeliest word of these sounds and what it costs; the catalogue's own and small words come before others."""
+        folded = tuple(map(fold, key))
+        own = self._words.get(folded) or self._places.get(folded)
+        if own:
+            return own, _OWN_COST + len(key)
+        small = _PARTICLES.get(" ".join(key))
+        if small:
+            return small, _PARTICLE_COST
+        return _common().get(key) or _common().get(folded, ("", 0.0))

@@ -221,7 +221,7 @@ class Catalogue:
 
     def warm(self) -> None:
         """Load what the first question would otherwise wait for."""
-        self.linker.link("热身")
+        self.linker.link("热身 reshen")
         self.near("热身")
         # What is loaded now stays: a full collection would look at millions of objects, a third of a second in a search.
         gc.collect()

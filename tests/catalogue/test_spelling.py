@@ -89,6 +89,23 @@ def test_the_catalogue_s_own_names_are_right(catalogue):
     assert not changed
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("wo ba zou le cunzhe zenme qu qian", "我爸走了存折怎么取钱"),
+        ("xiaohai shang xiaoxue yao juzhuzheng ma", "小孩上小学要居住证吗"),
+        ("在huangyan也要kanbing的单子", "在黄岩也要看病的单子"),
+        ("ni hao, qing bang wo cha yi xia", "你好, 请帮我查一下"),
+        ("women name wechat", "women name wechat"),
+        ("company要注销, no problem", "company要注销, no problem"),
+        ("name和date写错了", "name和date写错了"),
+        ("select * from rows; drop table", "select * from rows; drop table"),
+    ],
+)
+def test_whole_sentences_in_pinyin_are_read_and_english_is_left(catalogue, typed, meant):
+    assert catalogue.linker.mend(typed) == meant
+
+
 @given(st.text(st.sampled_from("证明正名户藉籍公积金鸡无犯罪收入要吗 a1,。"), max_size=25))
 def test_without_pinyin_every_character_keeps_its_place(text):
     speller = Speller({"证明", "户籍", "公积金", "无犯罪记录", "收入证明"})
