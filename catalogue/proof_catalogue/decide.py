@@ -22,6 +22,7 @@ The steps are asked in this order; the first that knows an answer gives it:
 | proof and matter                       | no row of both; rows for every matter, or near ones | ask_which                       | proof_without_row   |
 | proof and matter                       | nothing near                                        | not_listed                      | proof_without_row   |
 | proof only                             | its only row, or one plainly meant                  | answer                          | proof_only          |
+| a paper that everybody has, only       | its only row                                        | ask_matter                      | proof_only          |
 | proof only                             | several matters                                     | ask_matter                      | proof_only          |
 | matter only, asked for its proofs      | rows                                                | list                            | matter_only         |
 | matter only                            | one row plainly meant / several                     | answer / ask_which              | matter_only         |
@@ -36,6 +37,7 @@ What kind of verdict a row gives (wrong issuer, held document …) is `Requireme
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -185,6 +187,12 @@ class Case:
     def plain(self) -> bool:
         """Whether the sentence holds little beyond what was recognised: no unknown matter, no longer name of another paper."""
         return len(self.links.residue.replace(" ", "")) <= 3
+
+    def by_name(self, proof: Term) -> bool:
+        """Return whether nothing but a name says `proof`; a cue says its matter too (领证要带户口本吗)."""
+        return any(
+            m.term is proof and m.how == "name" and m.weight == m.end - m.start for m in self.links.proofs
+        )
 
     def score(self, row: Requirement) -> float:
         """Return how well a row fits the sentence, for ordering only."""
@@ -442,6 +450,10 @@ def proof_without_row(case: Case) -> Decision | None:
     return Decision("not_listed", tuple(of_matter[:3]), proof=proof, matter=matter)
 
 
+# Papers that everybody has and every office asks for: whether they are wanted is told by the matter alone.
+_EVERYDAY = re.compile(r"户口簿|户口本|身份证(?:复印件|原件)?$|结婚证|居住证|营业执照")
+
+
 def proof_only(case: Case) -> Decision | None:
     """Only the proof is named: its one row, or which matter it is for."""
     if not case.question.proofs:
@@ -454,7 +466,7 @@ def proof_only(case: Case) -> Decision | None:
     if not all(p.requirements for p in case.question.proofs):
         return Decision("ask_matter", tuple(ranked[:CHOICES]), proof=proof)
     best = ranked[0]
-    alone = len(rows) == 1 and case.holds(best)
+    alone = len(rows) == 1 and case.holds(best) and not (_EVERYDAY.search(proof.name) and case.by_name(proof))
     # Where nothing but the proof is said, nearness tells how the rows are worded and not which matter is meant.
     told = not case.bare or case.catalogue.generic(best.id)
     if case.holds(best) and ((alone and case.plain) or (told and case.clear(best, *CLEAR))):

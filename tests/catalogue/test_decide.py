@@ -221,3 +221,35 @@ def test_where_nothing_but_the_proof_is_said_nearness_chooses_no_matter(catalogu
     for near in (catalogue.near(links.text), {special: 2.0}):
         decision = decide(catalogue, Question(links, near=near))
         assert decision.kind == "ask_matter" and len(decision.rows) > 1
+
+
+@pytest.mark.parametrize(
+    ("said", "row"),
+    [
+        ("领证要带户口本吗", "F102"),
+        ("要带户口本吗", None),
+        ("办社保要户口本吗", None),
+        ("要结婚证吗", None),
+        ("要交身份证复印件吗", None),
+        ("收养继子要结婚证吗", "F185"),
+    ],
+)
+def test_a_paper_that_everybody_has_says_nothing_without_its_matter(catalogue, said, row):
+    decision = decide(catalogue, Question(catalogue.linker.link(said), None))
+    assert ([r.id for r in decision.rows] == [row]) if decision.kind == "answer" else row is None, decision
+
+
+@pytest.mark.parametrize(
+    ("said", "row"),
+    [
+        ("我妈定居罗马，领养老金要健在证明吗", "F239"),
+        ("我妈住温州，领养老金要健在证明吗", "F157"),
+        ("我老公是荷兰人，登记结婚要单身证明吗", "F195"),
+        ("在葡萄牙开店，回国领证要单身证明吗", "F194"),
+        ("阿联酋驾照换国内的要出入境记录吗", "F257"),
+    ],
+)
+def test_every_country_is_abroad(catalogue, said, row):
+    links = catalogue.linker.link(said)
+    decision = decide(catalogue, Question(links, "330300", near=catalogue.near(links.text)))
+    assert decision.kind == "answer" and decision.rows[0].id == row, decision
