@@ -62,8 +62,7 @@ def _plainly(word: str) -> list[str]:
 
 # English words that are pinyin too.
 _ENGLISH = frozenset(
-    "a an ban bang can change china dance dang date delete face fan game gate he hen line long mama man me men mine name nice nine pan pen ran"
-    " sale same sang she tea women yes you".split()
+    ["a", "an", "ban", "bang", "can", "change", "china", "dance", "dang", "date", "delete", "face", "fan", "game", "gate", "he", "hen", "line", "long", "mama", "man", "me", "men", "mine", "name", "nice", "nine", "pan", "pen", "ran", "sale", "same", "sang", "she", "tea", "women", "yes", "you"]
 )
 _MOST_SYLLABLES = 6  # of a word looked for in pinyin
 # Costs are negative logarithms of how often a word is used: 买 5.7, 看病 11.6.
