@@ -61,9 +61,10 @@ def _plainly(word: str) -> list[str]:
 
 
 # English words that are pinyin too.
-_ENGLISH = frozenset(
-    ["a", "an", "ban", "bang", "can", "change", "china", "dance", "dang", "date", "delete", "face", "fan", "game", "gate", "he", "hen", "line", "long", "mama", "man", "me", "men", "mine", "name", "nice", "nine", "pan", "pen", "ran", "sale", "same", "sang", "she", "tea", "women", "yes", "you"]
-)
+_ENGLISH = frozenset({
+    "a", "an", "ban", "bang", "can", "change", "china", "dance", "dang", "date", "delete", "face", "fan", "game", "gate", "he", "hen", "line", "long",
+    "mama", "man", "me", "men", "mine", "name", "nice", "nine", "pan", "pen", "ran", "sale", "same", "sang", "she", "tea", "women", "yes", "you",
+})  # fmt: skip
 _MOST_SYLLABLES = 6  # of a word looked for in pinyin
 # Costs are negative logarithms of how often a word is used: 买 5.7, 看病 11.6.
 _OWN_COST, _PARTICLE_COST, _FOLD_COST = 4.0, 6.0, 4.0
@@ -223,7 +224,7 @@ class Speller:
         # The best words from each letter on, told from the end.
         best: list[tuple[float, tuple[str, ...]]] = [(0.0, ())]
         for start in range(len(letters) - 1, -1, -1):
-            found = [(math.inf, ())]
+            found: list[tuple[float, tuple[str, ...]]] = [(math.inf, ())]
             for end, key in _readings(letters, ends, start):
                 word, cost = self._word(key)
                 rest, words = best[len(letters) - end]
