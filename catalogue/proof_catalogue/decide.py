@@ -451,7 +451,7 @@ def proof_without_row(case: Case) -> Decision | None:
 
 
 # Papers that everybody has and every office asks for: whether they are wanted is told by the matter alone.
-_EVERYDAY = re.compile(r"户口簿|户口本|身份证(?:复印件|原件)?$|结婚证|居住证|营业执照")
+_EVERYDAY = re.compile(r"(?:户口[簿本]|身份证|结婚证|居住证|营业执照)(?:复印件|原件)?$")
 
 
 def proof_only(case: Case) -> Decision | None:

@@ -239,6 +239,11 @@ def test_a_paper_that_everybody_has_says_nothing_without_its_matter(catalogue, s
     assert ([r.id for r in decision.rows] == [row]) if decision.kind == "answer" else row is None, decision
 
 
+def test_a_paper_that_only_begins_like_one_that_everybody_has_is_answered(catalogue):
+    decision = decide(catalogue, Question(catalogue.linker.link("居住证积分证明要交吗"), "330100"))
+    assert decision.kind == "answer" and [r.id for r in decision.rows] == ["F311"]
+
+
 @pytest.mark.parametrize(
     ("said", "row"),
     [
