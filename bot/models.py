@@ -28,7 +28,6 @@ SECRETS = tuple(
         "NOTIFY_SECRET",
     )
 )
-_MENDING = tuple(f"catalogue/proof_catalogue/{name}.py" for name in ("spelling", "text"))
 TRAINING_INPUTS = (
     "config.yml",
     "domain.yml",
@@ -36,7 +35,8 @@ TRAINING_INPUTS = (
     "nlu",
     "nlu/data",
     "bot/dialogue",
-    *_MENDING,
+    "catalogue/proof_catalogue/spelling.py",
+    "catalogue/proof_catalogue/text.py",
 )
 _QUIET = {
     "RASA_TELEMETRY_ENABLED": "false",

@@ -172,7 +172,7 @@ class Regions:
             for name in names:
                 self._names.setdefault(name, []).append(region.code)
         # The county-level 丽水市 of the past is no reason to doubt what 丽水市 means today.
-        held = {n for n, codes in self._names.items() if any(c[:2] == home[:2] for c in codes)}
+        held = set(self.spoken())
         for f in self.former:
             if f.old_name not in held and f.old_name not in wording.ordinary:
                 self._names.setdefault(f.old_name, []).insert(0, f.code)

@@ -66,22 +66,28 @@ _ENGLISH = frozenset({
     "mama", "man", "me", "men", "mine", "name", "nice", "nine", "pan", "pen", "ran", "sale", "same", "sang", "she", "tea", "women", "yes", "you",
 })  # fmt: skip
 _MOST_SYLLABLES = 6  # of a word looked for in pinyin
-# Costs are negative logarithms of how often a word is used: 买 5.7, 看病 11.6.
+_LONGEST_SYLLABLE = 6  # zhuang
+# Costs are negative logarithms of how often a word is used: 的 5.2, 看病 11.6.
 _OWN_COST, _PARTICLE_COST, _FOLD_COST = 4.0, 6.0, 4.0
 
 
 @functools.lru_cache(maxsize=1)
 def _syllable_set() -> frozenset[str]:
     """All syllables without tones, as pypinyin reads the common characters."""
-    from pypinyin import lazy_pinyin
-
     common = (
         bytes((high, low)).decode("gb2312", "ignore")
         for high in range(0xB0, 0xD8)
         for low in range(0xA1, 0xFF)
     )
-    read = lazy_pinyin("".join(common), v_to_u=False)
-    return frozenset(s for s in read if s.isascii() and s.isalpha()) - {"n", "m", "ng", "hm", "hng", "o", "e"}
+    return frozenset(s for s in _plainly("".join(common)) if s.isascii() and s.isalpha()) - {
+        "n",
+        "m",
+        "ng",
+        "hm",
+        "hng",
+        "o",
+        "e",
+    }
 
 
 @functools.lru_cache(maxsize=1)
@@ -108,9 +114,8 @@ def _readings(letters: str, ends: set[int], start: int) -> Iterator[tuple[int, t
     open_runs: list[tuple[int, tuple[str, ...]]] = [(start, ())]
     while open_runs:
         at, key = open_runs.pop()
-        for size in range(1, 7):
-            end = at + size
-            if letters[at:end] in _syllable_set() and end <= len(letters):
+        for end in range(at + 1, min(at + _LONGEST_SYLLABLE, len(letters)) + 1):
+            if letters[at:end] in _syllable_set():
                 longer = (*key, letters[at:end])
                 yield end, longer
                 if len(longer) < _MOST_SYLLABLES:
